@@ -1,0 +1,78 @@
+"""Everything that has a limit, on one page: the unit is in the name, the reason above it.
+
+These are the defaults; what a configuration may change is named there with the same words.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- sizes of what a client sends -------------------------------------------------------------------------
+# HAProxy, Caddy and Twisted stop near 16 KiB; browsers' cookies stay below.
+REQUEST_HEAD_BYTES = 16 * KIB
+# The length that nginx and Apache take.
+REQUEST_LINE_BYTES = 8 * KIB
+# Envoy and Apache: 100. More only serves floods of tiny fields.
+REQUEST_FIELDS = 100
+# nginx's 1 MiB surprises people who upload; without a limit one client fills an application's disk.
+REQUEST_BODY_BYTES = 10 * MIB
+# Robustness of RFC 9112 section 2.2: some clients send CRLF after a body. One is enough.
+LEADING_EMPTY_LINES = 1
+# `Connection: a, b, c, ...`: each option costs a look-up.
+CONNECTION_OPTIONS = 32
+
+# --- sizes of what a server sends -------------------------------------------------------------------------
+# Below this, nginx's 4 KiB default is the best known 502 of all.
+RESPONSE_HEAD_BYTES = 64 * KIB
+RESPONSE_FIELDS = 500
+# 100 and 103 before the final response; a server that sends more is broken.
+INTERIM_RESPONSES = 16
+
+# --- chunked bodies, both directions ----------------------------------------------------------------------
+# Sixteen hexadecimal digits are 64 bits; the rest of the line is extensions, which nobody uses.
+CHUNK_SIZE_DIGITS = 16
+CHUNK_LINE_BYTES = 256
+# CVE-2023-39326: extensions must not make a message many times larger than its body.
+CHUNK_EXTENSION_BYTES = 16 * KIB
+TRAILER_BYTES = 8 * KIB
+TRAILER_FIELDS = 32
+
+# --- memory -----------------------------------------------------------------------------------------------
+# What one direction of one exchange may hold: a window.
+WINDOW_BYTES = 64 * KIB
+# A small response waits this long for its first body bytes to leave in the same write.
+REPLAY_BYTES = 64 * KIB
+# A body for a resource that is not ours is collected whole before the resource sees it.
+RESOURCE_BODY_BYTES = 1 * MIB
+
+# --- times ------------------------------------------------------------------------------------------------
+HEAD_SECONDS = 10.0
+BODY_IDLE_SECONDS = 60.0
+WRITE_STALL_SECONDS = 60.0
+# Longer than the 60 s after which cloud load balancers in front of us forget a connection.
+KEEP_ALIVE_SECONDS = 75.0
+CONNECT_SECONDS = 5.0
+RESPONSE_HEAD_SECONDS = 60.0
+RESPONSE_IDLE_SECONDS = 60.0
+TUNNEL_IDLE_SECONDS = 3600.0
+# Below the idle timeout of the usual application servers (gunicorn 2 s, uvicorn and Node 5 s).
+UPSTREAM_IDLE_SECONDS = 4.0
+UPSTREAM_IDLE_MAX_SECONDS = 60.0
+QUEUE_SECONDS = 5.0
+DRAIN_SECONDS = 30.0
+# How long a refused client may take to read its answer before the connection is cut.
+LINGER_SECONDS = 2.0
+
+# --- counts -----------------------------------------------------------------------------------------------
+REQUESTS_PER_CONNECTION = 1000
+UPSTREAM_CONNECTIONS = 256
+UPSTREAM_IDLE_CONNECTIONS = 32
+UPSTREAM_QUEUE = 512
+RETRIES = 1
+LISTEN_BACKLOG = 1024
+
+# --- configuration files ----------------------------------------------------------------------------------
+CONFIG_FILE_BYTES = 64 * MIB
+CONFIG_DEPTH = 64
+CONFIG_ALIASES = 10_000

@@ -1,0 +1,19 @@
+"""The nouns that rooms pass to each other: heads, fields, bodies, the exchange. Values, never Twisted objects."""
+
+from proxy.message.body import EMPTY, BodySink, BodySource, BytesBody
+from proxy.message.exchange import Exchange, Peer, Response
+from proxy.message.fields import Fields
+from proxy.message.head import RequestHead, ResponseHead
+
+__all__ = [
+    "EMPTY",
+    "BodySink",
+    "BodySource",
+    "BytesBody",
+    "Exchange",
+    "Fields",
+    "Peer",
+    "RequestHead",
+    "Response",
+    "ResponseHead",
+]

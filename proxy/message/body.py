@@ -1,0 +1,84 @@
+"""Bodies are streams: a source that can be held back, and a sink that takes what comes.
+
+A body moves by plain calls, never by one object per chunk. Whoever starts a source is called back in this order:
+any number of `body_data`, then exactly one of `body_end` and `body_failed`; after `stop` nothing comes any more.
+The first calls may happen inside `start`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from proxy.errors import ProxyError
+from proxy.message.fields import Fields
+
+NO_FIELDS = Fields()
+
+
+class BodySink(Protocol):
+    """Takes a body."""
+
+    def body_data(self, data: bytes) -> None:
+        """Some bytes of the body; never empty."""
+
+    def body_end(self, trailers: Fields) -> None:
+        """The body is complete. `trailers` is mostly empty."""
+
+    def body_failed(self, error: ProxyError) -> None:
+        """The rest of the body will never come."""
+
+
+class BodySource(Protocol):
+    """Gives a body, once.
+
+    `length` is the number of bytes where it is known before the first of them, None where the body ends when it ends.
+    """
+
+    @property
+    def length(self) -> int | None: ...
+
+    def start(self, sink: BodySink) -> None:
+        """Begin to deliver to `sink`."""
+
+    def pause(self) -> None:
+        """The sink cannot take more for now. At most what is already on its way still comes."""
+
+    def resume(self) -> None:
+        """The sink can take more."""
+
+    def stop(self) -> None:
+        """Nobody wants the rest. May be called at any time, also before `start` and after the end."""
+
+
+class BytesBody:
+    """A body that is already here, in one piece."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def length(self) -> int:
+        return len(self.data)
+
+    def start(self, sink: BodySink) -> None:
+        if self.data:
+            sink.body_data(self.data)
+        sink.body_end(NO_FIELDS)
+
+    def pause(self) -> None:
+        """Nothing is left to hold back: all of it went out in `start`."""
+
+    def resume(self) -> None:
+        """See `pause`."""
+
+    def stop(self) -> None:
+        """See `pause`."""
+
+    def __repr__(self) -> str:
+        return f"BytesBody({len(self.data)} bytes)"
+
+
+#: The body of a message that has none.
+EMPTY = BytesBody(b"")
