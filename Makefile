@@ -1,0 +1,69 @@
+# Every target creates what it needs and is safe to repeat. `make help` lists them.
+#
+#   make PYTHON=python3.12 run     another interpreter (default: the first of 3.11 or newer)
+#   make test TESTS=tests/wire     some of the tests
+#   make bench ROWS=...            some of the measurements
+#   make image BASE=... TAG=...    another base image, another name
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export PYTHON
+CONFIG ?= config/routes.yaml
+TESTS ?=
+ROWS ?=
+WORKERS ?= 2
+FUZZ_SECONDS ?= 60
+BASE ?= python:3.11-slim
+TAG ?= reverseproxy
+BUILDER ?= $(shell command -v buildah || command -v docker || command -v podman)
+
+.PHONY: help run test check bench fuzz image lock clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile
+
+run: ## serve config/routes.yaml on http://localhost:8080
+	@.ci/venv run
+	.venv/bin/twistd -n --pidfile= reverseproxy --config $(CONFIG)
+
+# One file of tests stays in one worker: fixtures of a module are made once.
+test: ## install what the tests need and run them
+	@.ci/venv dev
+	@.ci/peers
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+check: ## lint, types, and the floors of the house
+	@.ci/venv dev
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: ## measure this proxy beside others
+	@.ci/venv dev
+	@.ci/peers
+	.venv/bin/python -m tests.bench $(ROWS)
+
+fuzz: ## feed the parsers with coverage-guided noise for FUZZ_SECONDS each
+	@.ci/venv dev
+	@.venv/bin/python -m pip --disable-pip-version-check --quiet install atheris || \
+	  { echo "atheris cannot be installed here; nothing was fuzzed"; exit 1; }
+	@for target in tests/fuzz/fuzz_*.py; do \
+	  echo "== $$target"; \
+	  .venv/bin/python $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024; \
+	done
+
+# The OCI format has no place for a HEALTHCHECK, so buildah is asked for Docker's.
+image: ## build the container image
+	@test -n "$(BUILDER)" || { echo "needs buildah, docker or podman"; exit 1; }
+	$(BUILDER) $(if $(findstring buildah,$(BUILDER)),bud --format docker,build) \
+	  --build-arg BASE=$(BASE) --tag $(TAG) $(IMAGE_OPTIONS) .
+
+lock: ## bring the locked versions up to date
+	.ci/lock
+
+clean: ## remove everything that the other targets made
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f twisted/plugins/dropin.cache
