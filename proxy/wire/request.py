@@ -1,0 +1,112 @@
+"""From the bytes of a request's head to what it means."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy.errors import REQUEST_HOST, REQUEST_INVALID, REQUEST_METHOD, REQUEST_VERSION, TOO_MANY_FIELDS, ProxyError
+from proxy.message import Fields, RequestHead
+from proxy.wire.framing import request_body_length
+from proxy.wire.grammar import ABSOLUTE_FORM, ANY_REQUEST_LINE, HOST, ORIGIN_FORM
+from proxy.wire.head import keeps_alive, read_fields
+
+
+class RequestLine(NamedTuple):
+    """A request line whose target has been reduced to what an upstream gets.
+
+    @ivar method: a token, never CONNECT.
+    @ivar target: origin-form, or `*`.
+    @ivar authority: from an absolute-form target, else None.
+    @ivar minor: 0 or 1.
+    @ivar end: where the next line begins.
+    """
+
+    method: bytes
+    target: bytes
+    authority: bytes | None
+    minor: int
+    end: int
+
+
+class RequestBlock(NamedTuple):
+    """A block of field lines and all that it means, whatever the request line says.
+
+    Clients that keep a connection alive send the same block again and again, byte for byte. So a reader keeps the
+    last one: what was validated once need not be parsed once more.
+    """
+
+    block: bytes
+    minor: int
+    fields: Fields
+    host: bytes
+    body_length: int
+    keep_alive: bool
+
+
+def read_request_line(buffer: bytes, at: int) -> RequestLine:
+    """The whole request line that begins at `at`, in any of the four forms (RFC 9112 section 3.2).
+
+    @raise ProxyError: REQUEST_INVALID, REQUEST_HOST, REQUEST_METHOD, REQUEST_VERSION.
+    """
+    line = ANY_REQUEST_LINE.match(buffer, at)
+    if line is None:
+        # Three words are missing, or it is HTTP/0.9 (which must never reach a connection that others share).
+        raise ProxyError(REQUEST_INVALID, f"request line {buffer[at : at + 60]!r}")
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise ProxyError(REQUEST_VERSION, f"HTTP/{major.decode()}.{minor.decode()}")
+    if method == b"CONNECT":
+        # RFC 9110 section 9.3.6: a reverse proxy is no tunnel. What follows the head would not even be HTTP.
+        raise ProxyError(REQUEST_METHOD, "CONNECT")
+    target, authority = _reduce_target(method, target)
+    # RFC 9110 section 2.5: a higher minor version is understood as the highest we know.
+    return RequestLine(method, target, authority, min(int(minor), 1), line.end())
+
+
+def _reduce_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None]:
+    """What goes upstream of this target, and the authority in it, if any."""
+    if ORIGIN_FORM.fullmatch(target):
+        return target, None
+    if target == b"*" and method == b"OPTIONS":
+        return target, None  # RFC 9112 section 3.2.4
+    absolute = ABSOLUTE_FORM.fullmatch(target)
+    if absolute is None:
+        raise ProxyError(REQUEST_INVALID, f"target {target[:60]!r}")
+    authority, path, query = absolute.groups()
+    if not HOST.fullmatch(authority):
+        # Userinfo ends here too (RFC 9110 section 4.2.4).
+        raise ProxyError(REQUEST_HOST, f"authority {authority[:60]!r}")
+    if method == b"OPTIONS" and not path and not query:
+        return b"*", authority  # RFC 9112 section 3.2.4: what `*` looks like on its way through a proxy
+    return (path or b"/") + query, authority
+
+
+def read_request_block(block: bytes, minor: int, max_fields: int) -> RequestBlock:
+    """The field lines of a request, and what they mean.
+
+    @raise ProxyError: REQUEST_INVALID, REQUEST_HOST, REQUEST_FRAMING, REQUEST_CODING, TOO_MANY_FIELDS.
+    """
+    fields = read_fields(block, max_fields, REQUEST_INVALID, TOO_MANY_FIELDS)
+    host = _host(fields, minor)
+    head = RequestHead(b"", b"", host, minor, fields)
+    return RequestBlock(block, minor, fields, host, request_body_length(head), keeps_alive(fields, minor))
+
+
+def _host(fields: Fields, minor: int) -> bytes:
+    """The value of Host: exactly one that is valid; none is enough in HTTP/1.0 (RFC 9112 section 3.2)."""
+    hosts = fields.all(b"host")
+    if len(hosts) == 1 and HOST.fullmatch(hosts[0]):
+        return hosts[0]
+    if not hosts and minor == 0:
+        return b""
+    raise ProxyError(REQUEST_HOST, f"Host {hosts[0][:60]!r}" if len(hosts) == 1 else f"{len(hosts)} Host fields")
+
+
+def with_authority(fields: Fields, authority: bytes) -> Fields:
+    """These fields with the authority of an absolute-form target in Host, whatever stood there.
+
+    RFC 9112 section 3.2.2. From here on nobody can meet two hosts in one request.
+    """
+    if b"host" not in fields:
+        return Fields(((b"Host", authority), *fields.pairs))
+    return Fields((name, authority if name.lower() == b"host" else value) for name, value in fields.pairs)
