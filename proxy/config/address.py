@@ -1,0 +1,108 @@
+"""Where a server of an upstream is: `http://host:port`, `unix:/path`, or one of the demo servers."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from proxy.config.values import shown, wrong
+
+_HOST = re.compile(r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?\Z")
+
+
+class Address(NamedTuple):
+    """An address that a server listens on.
+
+    @ivar kind: what the other fields mean.
+    @ivar host: of `tcp`: a name or an IP address, IPv6 without brackets; else "".
+    @ivar port: of `tcp`: 1 to 65535; of `demo`: which demo server, from 1; else 0.
+    @ivar path: of `unix`: an absolute path; else "".
+    @ivar text: the address as it is shown to people.
+    """
+
+    kind: Literal["tcp", "unix", "demo"]
+    host: str
+    port: int
+    path: str
+    text: str
+
+    @property
+    def authority(self) -> bytes:
+        """What stands in `Host` where the upstream wants to read its own name."""
+        if self.kind != "tcp":
+            return b"localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host.encode("ascii") if self.port == 80 else f"{host}:{self.port}".encode("ascii")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def looks_like_address(text: str) -> bool:
+    """Whether `text` is meant as an address and not as the name of an upstream."""
+    return "/" in text or ":" in text
+
+
+def parse_address(value: object) -> Address:
+    """The address that `value` writes.
+
+    @raise PydanticCustomError: where it is none.
+    """
+    if not isinstance(value, str):
+        raise wrong("server", f"{shown(value)} is not a server", "write for example http://127.0.0.1:9001")
+    if value.startswith("demo:"):
+        return _demo(value)
+    if value.startswith(("unix:", "http+unix:")):
+        path = value.partition(":")[2]
+        path = path[2:] if path.startswith("//") else path
+        if not path.startswith("/"):
+            raise wrong("server", f"`{value}` needs an absolute path", "write for example unix:/run/app.sock")
+        return Address("unix", "", 0, path, f"unix:{path}")
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        hint = f"write http://{value}" if re.fullmatch(r"[A-Za-z0-9.\[\]:-]+", value) else "write http://host:port"
+        raise wrong("server", f"`{value}` is not the URL of a server", hint)
+    if scheme in ("https", "wss"):
+        raise wrong("server", f"`{value}`: TLS to upstreams is not there yet", "use http:// or unix:")
+    if scheme != "http":
+        raise wrong("server", f"`{scheme}://` is not spoken to upstreams", "use http:// or unix:")
+    return _tcp(value, rest)
+
+
+def _demo(value: str) -> Address:
+    number = value.removeprefix("demo:")
+    if not re.fullmatch("[1-9][0-9]?", number):
+        raise wrong("server", f"`{value}` is not a demo server", "write demo:1 for the first one")
+    return Address("demo", "", int(number), "", value)
+
+
+def _tcp(value: str, rest: str) -> Address:
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise wrong("server", f"`{value}` is not the URL of a server: {error}", "write http://host:port") from error
+    if "@" in rest:
+        raise wrong("server", "the URL of a server takes no user name or password", "set an Authorization field")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        hint = "change the path with the gates strip_prefix, add_prefix or rewrite"
+        raise wrong(
+            "server", f"the URL of a server takes no path: `{value}`", hint, offset=len(f"http://{parts.netloc}")
+        )
+    if port == 0 or not _valid_host(host):
+        raise wrong("server", f"`{value}` is not the URL of a server", "write http://host:port")
+    shown_host = f"[{host}]" if ":" in host else host
+    port = 80 if port is None else port
+    return Address("tcp", host, port, "", f"http://{shown_host}:{port}")
+
+
+def _valid_host(host: str) -> bool:
+    if ":" in host or re.fullmatch(r"[0-9.]+", host):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+    return bool(_HOST.match(host))

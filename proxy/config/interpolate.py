@@ -1,0 +1,86 @@
+"""`${NAME}`, `${NAME:-default}` and `${file:/path}` in the values of a configuration; `$${` stands for `${`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy import limits
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class Fault(NamedTuple):
+    """What is wrong with one reference, `offset` characters into the text."""
+
+    code: str
+    message: str
+    hint: str
+    offset: int
+
+
+class Interpolation(NamedTuple):
+    """The text with every reference replaced; `secret` tells whether any of it came from a file."""
+
+    text: str
+    faults: tuple[Fault, ...]
+    secret: bool
+
+
+def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Interpolation:
+    """Replace the references in `text`.
+
+    @param directory: what the path of a `${file:...}` is relative to.
+    """
+    faults: list[Fault] = []
+    secret = False
+
+    def value_of(match: re.Match[str]) -> str:
+        nonlocal secret
+        if match.group() == "$${":
+            return "${"
+        inside = match.group(1)
+        if not match.group(2):
+            faults.append(Fault("interpolation", "`${` without `}`", "write `$${` for a plain `${`", match.start()))
+            return ""
+        if inside.startswith("file:"):
+            secret = True
+            found = _from_file(directory / inside[5:])
+        else:
+            found = _from_environment(inside, environ)
+        if isinstance(found, str):
+            return found
+        faults.append(found._replace(offset=match.start()))
+        return ""
+
+    return Interpolation(_REFERENCE.sub(value_of, text), tuple(faults), secret)
+
+
+def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:
+    name, separator, default = inside.partition(":-")
+    if not _NAME.match(name):
+        hint = "`${NAME}`, `${NAME:-default}` or `${file:/path}`; write `$${` for a plain `${`"
+        return Fault("interpolation", f"`{name}` is not the name of an environment variable", hint, 0)
+    value = environ.get(name)
+    if separator and not value:
+        return default
+    if value is None:
+        hint = f"set it, or give a default: `${{{name}:-default}}`"
+        return Fault("environment", f"the environment variable `{name}` is not set", hint, 0)
+    return value
+
+
+def _from_file(path: Path) -> str | Fault:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limits.MIB + 1)
+        if len(data) > limits.MIB:
+            return Fault("secret-file", f"`{path}` is larger than 1 MiB", "", 0)
+        # Editors and `echo` end a file with a line end that nobody means.
+        return data.decode("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return Fault("secret-file", f"cannot read `{path}`: {words}", "", 0)

@@ -1,0 +1,147 @@
+"""The whole configuration, validated: what every other floor reads."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from proxy.config.bounds import Limits, Timeouts
+from proxy.config.endpoint import parse_endpoint
+from proxy.config.routes import NetworkValue, Route
+from proxy.config.upstreams import Upstream
+from proxy.config.values import (
+    FieldName,
+    FieldValue,
+    Name,
+    OneOrMany,
+    ShortWish,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    Wish,
+    shown,
+    wrong,
+)
+
+Endpoint = Annotated[
+    str,
+    PlainValidator(parse_endpoint),
+    WithJsonSchema(
+        {"type": "string", "examples": ["tcp:8080", "tcp:8080:interface=127.0.0.1", "unix:/run/proxy.sock"]}
+    ),
+]
+
+
+class Listener(ShortWish):
+    """An address we accept connections on: a Twisted server endpoint description."""
+
+    shorthand = "endpoint"
+
+    endpoint: Endpoint
+
+
+def _off_or_name(value: Any) -> Any:
+    if value is False:
+        return None
+    if value is True or not isinstance(value, str) or not value:
+        raise wrong("type", f"{shown(value)} is neither a name nor false")
+    return value
+
+
+def _off_or_token(value: Any) -> bytes | None:
+    name = _off_or_name(value)
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise wrong("token", f"{shown(value)} is not an HTTP token", "no spaces, colons or other separators")
+    return None if name is None else name.encode("ascii")
+
+
+_NAME_OR_FALSE = WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"const": False}]})
+OptionalToken = Annotated[bytes | None, PlainValidator(_off_or_token), _NAME_OR_FALSE]
+OptionalPath = Annotated[str | None, PlainValidator(_off_or_name), _NAME_OR_FALSE]
+
+
+class Forwarded(Wish):
+    """What the upstream is told about the client, and what is believed of it.
+
+    @ivar x_forwarded: set X-Forwarded-For, -Proto, -Host and -Port.
+    @ivar forwarded: set Forwarded (RFC 7239) as well.
+    @ivar via: the pseudonym in Via (RFC 9110 section 7.6.3), None for no Via.
+    @ivar request_id: the field that carries the id of a request, None for none.
+    @ivar underscores: what happens to fields whose name has a `_`: some applications take `X_Real_Ip` for `X-Real-Ip`.
+    """
+
+    x_forwarded: StrictBool = True
+    forwarded: StrictBool = False
+    via: OptionalToken = b"reverseproxy"
+    request_id: OptionalToken = b"X-Request-ID"
+    underscores: Literal["drop", "allow"] = "drop"
+
+
+class Demo(ShortWish):
+    """Small sites on loopback that the service starts by itself, so that a first configuration has something to proxy.
+
+    An upstream names them `demo:1`, `demo:2`, and so on.
+    """
+
+    shorthand = "servers"
+
+    servers: Annotated[StrictInt, Field(ge=1, le=99)]
+
+
+def _client(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise wrong("network", f"{shown(value)} is not an IP address", "write for example 203.0.113.7") from error
+
+
+class TestRequest(ShortWish):
+    """A request that a route test makes: `GET http://host/path`, or its parts."""
+
+    __test__ = False  # pytest takes every class named Test... for tests
+
+    shorthand = "line"
+
+    line: StrictStr
+    headers: dict[FieldName, Annotated[tuple[FieldValue, ...], OneOrMany()]] = {}
+    client: Annotated[str, PlainValidator(_client), WithJsonSchema({"type": "string"})] = "127.0.0.1"
+
+
+class RouteTest(Wish):
+    """A request, and what is expected of it. At least one expectation."""
+
+    request: TestRequest
+    upstream: StrictStr | None = None
+    route: StrictStr | None = None
+    path: StrictStr | None = None
+    status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
+    headers: dict[FieldName, StrictStr] = {}
+
+
+class Config(Wish):
+    """Everything that a configuration file says, with the defaults for what it does not say."""
+
+    listen: Annotated[tuple[Listener, ...], OneOrMany(), Field(min_length=1)] = (Listener(endpoint="tcp:8080"),)
+    trusted_proxies: Annotated[tuple[NetworkValue, ...], OneOrMany()] = ()
+    upstreams: dict[Name, Upstream] = {}
+    routes: tuple[Route, ...]
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    forwarded: Forwarded = Forwarded()
+    access_log: OptionalPath = "stdout"
+    demo: Demo | None = None
+    tests: tuple[RouteTest, ...] = ()
+
+    def timeouts_of(self, route: Route) -> Timeouts:
+        """The deadlines in force on `route`: its own, else those of its upstream, else the general ones."""
+        timeouts = self.timeouts
+        if route.upstream is not None:
+            timeouts = timeouts.overlaid(self.upstreams[route.upstream].timeouts)
+        return timeouts.overlaid(route.timeouts)
+
+    def body_limit_of(self, route: Route) -> int:
+        """How many bytes of body a request on `route` may have; 0 for any number."""
+        return self.limits.body if route.limits.body is None else route.limits.body

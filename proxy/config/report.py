@@ -1,0 +1,52 @@
+"""Problems as text for people, JSON for programs, or annotations for a build on GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from proxy.config.problem import Problem
+
+Format = Literal["text", "json", "github"]
+
+
+def render(problems: Sequence[Problem], form: Format = "text", *, color: bool = False) -> str:
+    """All of `problems`, "" where there are none (except as JSON, which is always a list). No line end at the end."""
+    if form == "json":
+        return json.dumps([_as_json(problem) for problem in problems], indent=2, ensure_ascii=False)
+    if form == "github":
+        return "\n".join(_as_annotation(problem) for problem in problems)
+    return "\n".join(problem.render(color) for problem in problems)
+
+
+def summary(problems: Iterable[Problem]) -> str:
+    """How many there are: `2 errors, 1 warning`, or `no problems`."""
+    severities = [problem.severity for problem in problems]
+    counts = [(severities.count("error"), "error"), (severities.count("warning"), "warning")]
+    words = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count]
+    return ", ".join(words) or "no problems"
+
+
+def _as_json(problem: Problem) -> dict[str, str | int]:
+    return {
+        "severity": problem.severity,
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+    }
+
+
+def _as_annotation(problem: Problem) -> str:
+    """A workflow command: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
+    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    file = _escaped(problem.file).replace(",", "%2C").replace(":", "%3A")
+    where = f"file={file}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
+    return f"::{problem.severity} {where},title={problem.code}::{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

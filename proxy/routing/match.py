@@ -1,0 +1,130 @@
+"""The conditions of a route: each says yes or no to a request, and in words why not."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from proxy.config.routes import Network, ValueMatch
+from proxy.message import Fields
+
+# More parameters than any form has; a condition on one beyond them is not met.
+_QUERY_PARAMETERS = 1000
+
+
+class Request(NamedTuple):
+    """What routes look at.
+
+    @ivar host: canonical (see `canonical_host`).
+    @ivar path: normalized (see `proxy.routing.path`).
+    @ivar query: without its question mark.
+    @ivar client: an IP address, as text; anything else is in no network.
+    """
+
+    host: bytes
+    path: bytes
+    method: bytes
+    fields: Fields
+    query: bytes
+    client: str
+
+
+class Condition(Protocol):
+    """One thing that a route asks of a request beyond its host and path."""
+
+    def accepts(self, request: Request) -> bool: ...
+
+    @property
+    def unmet(self) -> str:
+        """Why it was rejected, in words that follow the name of the route."""
+
+
+class Methods:
+    """The method is one of these. Whoever serves GET serves HEAD (RFC 9110 section 9.3.2)."""
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        self.methods = frozenset(method.encode("ascii") for method in methods)
+        if b"GET" in self.methods:
+            self.methods |= {b"HEAD"}
+        self.unmet = f"the method is not {' or '.join(methods)}"
+
+    def accepts(self, request: Request) -> bool:
+        return request.method in self.methods
+
+
+class HeaderValue:
+    """At least one field of this name has the value."""
+
+    def __init__(self, name: bytes, wanted: ValueMatch) -> None:
+        self.name = name.lower()
+        self._values = _Values(wanted)
+        self.unmet = f"the header {name.decode('ascii')} {self._values.unmet}"
+
+    def accepts(self, request: Request) -> bool:
+        return self._values.accept(request.fields.all(self.name))
+
+
+class QueryValue:
+    """At least one query parameter of this name has the value, both percent-decoded."""
+
+    def __init__(self, name: str, wanted: ValueMatch) -> None:
+        self.name = name.encode("utf-8")
+        self._values = _Values(wanted)
+        self.unmet = f"the query parameter {name} {self._values.unmet}"
+
+    def accepts(self, request: Request) -> bool:
+        try:
+            pairs = parse_qsl(request.query, keep_blank_values=True, max_num_fields=_QUERY_PARAMETERS)
+        except ValueError:
+            return False
+        return self._values.accept([value for name, value in pairs if name == self.name])
+
+
+class _Values:
+    """What is asked of the values of one name."""
+
+    def __init__(self, wanted: ValueMatch) -> None:
+        self._exact = None if wanted.exact is None else wanted.exact.encode("utf-8")
+        self._regex: re.Pattern[bytes] | None = wanted.regex
+        self._present = wanted.present
+        if self._exact is not None:
+            self.unmet = f"is not {wanted.exact!r}"
+        elif self._regex is not None:
+            self.unmet = f"does not match {self._regex.pattern.decode('utf-8')!r}"
+        else:
+            self.unmet = "is missing" if self._present else "is there"
+
+    def accept(self, values: Sequence[bytes]) -> bool:
+        if self._exact is not None:
+            return self._exact in values
+        if self._regex is not None:
+            return any(self._regex.search(value) for value in values)
+        return bool(values) == self._present
+
+
+class ClientNetworks:
+    """The client's address is in one of these networks."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self.unmet = f"the client is not in {' or '.join(map(str, networks))}"
+
+    def accepts(self, request: Request) -> bool:
+        try:
+            address = ipaddress.ip_address(request.client)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        address = mapped or address
+        return any(address in network for network in self._networks)
+
+
+def canonical_host(authority: bytes) -> bytes:
+    """The host of an authority: in lower case, without its port and without the dot at its end."""
+    host = authority.lower()
+    if b":" in host:
+        host = host[: host.find(b"]") + 1] if host[:1] == b"[" else host[: host.find(b":")]
+    return host[:-1] if host[-1:] == b"." else host
