@@ -45,11 +45,11 @@ bench: ## measure this proxy beside others
 	@.ci/peers
 	.venv/bin/python -m tests.bench $(ROWS)
 
-fuzz: ## feed the parsers with coverage-guided noise for FUZZ_SECONDS each
+fuzz: ## feed the parsers noise guided by coverage, FUZZ_SECONDS for each
 	@.ci/venv dev
-	@.venv/bin/python -m pip --disable-pip-version-check --quiet install atheris || \
-	  { echo "atheris cannot be installed here; nothing was fuzzed"; exit 1; }
-	@for target in tests/fuzz/fuzz_*.py; do \
+	@.venv/bin/python -m pip --disable-pip-version-check --quiet --quiet install atheris || \
+	  { echo "atheris cannot be installed here: nothing was fuzzed"; exit 1; }
+	@shopt -s nullglob; for target in tests/fuzz/fuzz_*.py; do \
 	  echo "== $$target"; \
 	  .venv/bin/python $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024; \
 	done
