@@ -1,7 +1,7 @@
 """Where a redirect leads: a `Location` built from a configured target and, where asked, the request's path and query.
 
 The target's scheme and host come from the configuration alone. What is taken from the request is appended to them
-as a path, so that neither `//evil.example` nor `\\evil.example` (which browsers read alike) can become a host, and
+as a path, so that neither `//evil.example` nor `/\\evil.example` (which browsers read alike) can become a host, and
 only visible ASCII is written, so that nothing can end the line.
 """
 
@@ -15,7 +15,10 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 # RFC 3986: what may stand in a path or query as it is; everything else is percent-encoded.
 _UNSAFE = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/%?]|%(?![0-9A-Fa-f]{2})")
 _LEADING_SLASHES = re.compile(rb"\A(?:/|\\|%2[fF]|%5[cC])+")
-_TARGET = re.compile(rb"(?:[a-z][a-z0-9+.-]*://[^/?#\s\x00-\x20\x7f-\xff\\]+)?(?:/(?![/\\]))?[\x21-\x5b\x5d-\x7e]*")
+# Visible ASCII, without the backslash.
+_VISIBLE = rb"[\x21-\x5b\x5d-\x7e]*"
+_URL = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#\x00-\x20\x7f-\xff\\]+(?:[/?#]" + _VISIBLE + rb")?")
+_PATH = re.compile(rb"/(?![/\\])" + _VISIBLE)
 
 
 class Redirect(NamedTuple):
@@ -41,7 +44,7 @@ def redirect(target: bytes, status: int = 308, *, keep_path: bool = False, keep_
     """
     if status not in STATUSES:
         raise ValueError(f"{status} is not a redirect; take one of {', '.join(map(str, sorted(STATUSES)))}")
-    if not (target.startswith(b"/") or b"://" in target) or not _TARGET.fullmatch(target):
+    if not (_URL.fullmatch(target) or _PATH.fullmatch(target)):
         raise ValueError("a redirect leads to an absolute URL, or to a path that begins with one slash")
     if keep_path and (b"?" in target or b"#" in target):
         raise ValueError("a target with a query or a fragment cannot be followed by the request's path")
