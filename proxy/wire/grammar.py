@@ -68,6 +68,15 @@ FIELD_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]
 #: The same with white space after the value: rare, and slower to look for. The value keeps it.
 FIELD_LINE_TRAILING_SPACE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]*+)\r\n")
 
+_FIELD_LINES = rb"(?:[" + TCHAR + rb"]++:\x20[" + _VALUE + rb"]*+\r\n)*+\r\n"
+
+#: Whole heads as we write them: no leniency, our own version, what we send in place of a target.
+REQUEST_HEAD = re.compile(
+    rb"[" + TCHAR + rb"]++\x20(?:(?=/)" + _PATH_ABEMPTY + _QUERY_PART + rb"|\*)\x20HTTP/1\.1\r\n" + _FIELD_LINES
+)
+RESPONSE_HEAD = re.compile(rb"HTTP/1\.1\x20[1-9][0-9]{2}\x20[" + _VALUE + rb"]*+\r\n" + _FIELD_LINES)
+CHUNKED_END = re.compile(rb"0\r\n" + _FIELD_LINES)
+
 #: A byte that no start line and no field line may hold: a control character, or half of a line end. A CR that is the
 #: last byte so far is none yet.
 STRAY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n])(?!\Z)")

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from proxy.errors import REQUEST_HOST, REQUEST_INVALID, REQUEST_METHOD, REQUEST_VERSION, TOO_MANY_FIELDS, ProxyError
 from proxy.message import Fields, RequestHead
-from proxy.wire.framing import request_body_length
 from proxy.wire.grammar import ABSOLUTE_FORM, ANY_REQUEST_LINE, HOST, ORIGIN_FORM
-from proxy.wire.head import keeps_alive, read_fields
+from proxy.wire.head import read_fields
 
 
 class RequestLine(NamedTuple):
@@ -26,21 +25,6 @@ class RequestLine(NamedTuple):
     authority: bytes | None
     minor: int
     end: int
-
-
-class RequestBlock(NamedTuple):
-    """A block of field lines and all that it means, whatever the request line says.
-
-    Clients that keep a connection alive send the same block again and again, byte for byte. So a reader keeps the
-    last one: what was validated once need not be parsed once more.
-    """
-
-    block: bytes
-    minor: int
-    fields: Fields
-    host: bytes
-    body_length: int
-    keep_alive: bool
 
 
 def read_request_line(buffer: bytes, at: int) -> RequestLine:
@@ -81,28 +65,35 @@ def _reduce_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None]:
     return (path or b"/") + query, authority
 
 
-def read_request_block(block: bytes, minor: int, max_fields: int) -> RequestBlock:
-    """The field lines of a request, and what they mean.
+def read_request(
+    method: bytes, target: bytes, authority: bytes | None, minor: int, raw_fields: bytes, max_fields: int
+) -> RequestHead:
+    """The head of a request whose request line has been read.
 
-    @raise ProxyError: REQUEST_INVALID, REQUEST_HOST, REQUEST_FRAMING, REQUEST_CODING, TOO_MANY_FIELDS.
+    @param raw_fields: the field lines, each ended by CRLF, without the empty line.
+    @raise ProxyError: REQUEST_INVALID, REQUEST_HOST, TOO_MANY_FIELDS.
     """
-    fields = read_fields(block, max_fields, REQUEST_INVALID, TOO_MANY_FIELDS)
+    fields = read_fields(raw_fields, max_fields, REQUEST_INVALID, TOO_MANY_FIELDS)
     host = _host(fields, minor)
-    head = RequestHead(b"", b"", host, minor, fields)
-    return RequestBlock(block, minor, fields, host, request_body_length(head), keeps_alive(fields, minor))
+    if authority is not None:
+        fields = _with_host(fields, authority)
+        host = authority
+    return RequestHead(method, target, host, minor, fields)
 
 
 def _host(fields: Fields, minor: int) -> bytes:
     """The value of Host: exactly one that is valid; none is enough in HTTP/1.0 (RFC 9112 section 3.2)."""
-    hosts = fields.all(b"host")
-    if len(hosts) == 1 and HOST.fullmatch(hosts[0]):
-        return hosts[0]
-    if not hosts and minor == 0:
-        return b""
-    raise ProxyError(REQUEST_HOST, f"Host {hosts[0][:60]!r}" if len(hosts) == 1 else f"{len(hosts)} Host fields")
+    hosts = fields.index().get(b"host", ())
+    if len(hosts) == 1:
+        if HOST.fullmatch(hosts[0]):
+            return hosts[0]
+        raise ProxyError(REQUEST_HOST, f"Host {hosts[0][:60]!r}")
+    if hosts or minor > 0:
+        raise ProxyError(REQUEST_HOST, f"{len(hosts)} Host fields")
+    return b""
 
 
-def with_authority(fields: Fields, authority: bytes) -> Fields:
+def _with_host(fields: Fields, authority: bytes) -> Fields:
     """These fields with the authority of an absolute-form target in Host, whatever stood there.
 
     RFC 9112 section 3.2.2. From here on nobody can meet two hosts in one request.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from proxy.message import Fields
 from proxy.message.fields import Pair
+from proxy.wire.grammar import CHUNKED_END, REQUEST_HEAD, RESPONSE_HEAD
 
 #: The end of a chunked body without trailers (RFC 9112 section 7.1).
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -15,17 +17,18 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 def encode_request(method: bytes, target: bytes, pairs: Iterable[Pair]) -> bytes:
     """The head of a request, with the empty line that ends it.
 
-    @raise ValueError: something in it would make it another request.
+    @param target: origin-form or `*`.
+    @raise ValueError: this is no request head, or would be read as another one.
     """
-    return _head(b"%b %b HTTP/1.1" % (method, target), pairs)
+    return _encode(b"%b %b HTTP/1.1" % (method, target), pairs, REQUEST_HEAD)
 
 
 def encode_response(status: int, reason: bytes, pairs: Iterable[Pair]) -> bytes:
     """The head of a response, with the empty line that ends it.
 
-    @raise ValueError: something in it would make it another response.
+    @raise ValueError: this is no response head, or would be read as another one.
     """
-    return _head(b"HTTP/1.1 %d %b" % (status, reason), pairs)
+    return _encode(b"HTTP/1.1 %d %b" % (status, reason), pairs, RESPONSE_HEAD)
 
 
 def encode_chunk(data: bytes) -> bytes:
@@ -36,18 +39,19 @@ def encode_chunk(data: bytes) -> bytes:
 def encode_last_chunk(trailers: Fields) -> bytes:
     """The end of a chunked body.
 
-    @raise ValueError: a trailer field is not one line.
+    @raise ValueError: a trailer is no field line.
     """
-    return _head(b"0", trailers) if trailers else LAST_CHUNK
+    return _encode(b"0", trailers.pairs, CHUNKED_END) if trailers else LAST_CHUNK
 
 
-def _head(start: bytes, pairs: Iterable[Pair]) -> bytes:
-    """A start line, field lines and an empty line."""
-    lines = [start]
-    lines += [b"%b: %b" % pair for pair in pairs]
-    ends = len(lines) + 1
-    lines += (b"", b"")
-    head = b"\r\n".join(lines)
-    if head.count(b"\r") != ends or head.count(b"\n") != ends or b"\0" in head:
-        raise ValueError(f"CR, LF or NUL in a head: {head[:200]!r}")
+def _encode(start: bytes, pairs: Iterable[Pair], grammar: re.Pattern[bytes]) -> bytes:
+    """A start line, field lines and an empty line, checked as one.
+
+    A gate or an application may have put anything into them. Whatever the grammar takes has one LF a line, so the
+    right number of LFs means that nothing in a name or a value has become a line of its own.
+    """
+    lines = [b": ".join(pair) for pair in pairs]
+    head = b"\r\n".join((start, *lines, b"", b""))
+    if head.count(b"\n") != len(lines) + 2 or not grammar.fullmatch(head):
+        raise ValueError(f"not a message head: {head[:300]!r}")
     return head
