@@ -15,6 +15,7 @@ from proxy.config import problem
 from proxy.config.address import looks_like_address
 from proxy.config.document import Tree, scalar_value
 from proxy.config.interpolate import interpolate
+from proxy.config.memory import collector_paused
 from proxy.config.model import Config
 from proxy.config.problem import ConfigError, Position, Problem
 from proxy.config.references import check_references
@@ -80,6 +81,11 @@ def _unreadable(name: str, message: str, hint: str) -> Loaded:
 
 def load_text(text: str, name: str, environ: Mapping[str, str]) -> Loaded:
     """The same for `text`, which messages call `name`; relative paths in it start beside a file of that name."""
+    with collector_paused():
+        return _load(text, name, environ)
+
+
+def _load(text: str, name: str, environ: Mapping[str, str]) -> Loaded:
     tree = Tree()
     tree.root = tree.compose(text, name)
     config = None

@@ -1,7 +1,8 @@
 """The nouns that rooms pass to each other: heads, fields, bodies, the exchange. Values, never Twisted objects."""
 
 from proxy.message.body import EMPTY, BodySink, BodySource, BytesBody
-from proxy.message.exchange import Exchange, Peer, Response
+from proxy.message.deadlines import Deadlines
+from proxy.message.exchange import Exchange, Peer, Response, Tunnel
 from proxy.message.fields import Fields
 from proxy.message.head import RequestHead, ResponseHead
 
@@ -10,10 +11,12 @@ __all__ = [
     "BodySink",
     "BodySource",
     "BytesBody",
+    "Deadlines",
     "Exchange",
     "Fields",
     "Peer",
     "RequestHead",
     "Response",
     "ResponseHead",
+    "Tunnel",
 ]

@@ -82,3 +82,27 @@ class BytesBody:
 
 #: The body of a message that has none.
 EMPTY = BytesBody(b"")
+
+
+class HeadOnly:
+    """The body of a response that has none, but whose head may tell a length: to HEAD, and with 304.
+
+    @ivar length: what Content-Length says; None where there is no such field.
+    """
+
+    __slots__ = ("length",)
+
+    def __init__(self, length: int | None) -> None:
+        self.length = length
+
+    def start(self, sink: BodySink) -> None:
+        sink.body_end(NO_FIELDS)
+
+    def pause(self) -> None:
+        """There is nothing to hold back."""
+
+    def resume(self) -> None:
+        """See `pause`."""
+
+    def stop(self) -> None:
+        """See `pause`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from proxy.message.body import EMPTY, BodySource
+from proxy.message.deadlines import DEFAULT, Deadlines
 from proxy.message.head import RequestHead, ResponseHead
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ class Peer(NamedTuple):
 
 
 class Tunnel(Protocol):
-    """The far half of a connection that has left HTTP (after a 101): raw bytes both ways."""
+    """The far half of a connection that has left HTTP (after a 101): raw bytes both ways.
 
-    def splice(self, near: Any) -> None:
-        """Join this half with the near one: from now on each gives what it reads to the other."""
+    @ivar transport: its Twisted transport; opaque on this floor.
+    """
+
+    transport: Any
+
+    def join(self, splice: Any) -> None:
+        """From now on give every byte to `splice` (see `proxy.flow.Splice`), those already read first."""
 
     def stop(self) -> None:
-        """The near half is gone: close."""
+        """The client is gone before it could be joined."""
 
 
 class Response(NamedTuple):
@@ -55,12 +61,14 @@ class Exchange:
     @ivar request_id: accepted from a trusted peer, or made here.
     @ivar record: what the access log will say.
     @ivar interim: passes a 1xx response on to the client at once.
+    @ivar deadlines: how long this exchange may wait for what; the route's own once it is known.
     @ivar route: the route chosen, opaque here (see `proxy.routing`); None until the router was asked.
     """
 
     __slots__ = (
         "body",
         "client",
+        "deadlines",
         "head",
         "interim",
         "path",
@@ -79,6 +87,7 @@ class Exchange:
         peer: Peer,
         record: ExchangeRecord,
         interim: Callable[[ResponseHead], None],
+        deadlines: Deadlines = DEFAULT,
         scheme: bytes = b"http",
         client: str = "",
         request_id: bytes = b"",
@@ -92,6 +101,7 @@ class Exchange:
         self.request_id = request_id
         self.record = record
         self.interim = interim
+        self.deadlines = deadlines
         self.route: Any = None
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from proxy.config import Position
 from proxy.config import routes as wishes
 from proxy.config.problem import Path
 from proxy.routing.match import ClientNetworks, Condition, HeaderValue, Methods, QueryValue
-from proxy.routing.path import normalize_path
+from proxy.routing.path import normalize
 
 # Ranks, better first.
 EXACT, PARTIAL, REGEX, ANY = range(4)
@@ -59,7 +59,7 @@ class Entry:
 
 def canonical_path(path: str) -> bytes:
     """A path of the configuration as normalized requests spell it."""
-    return normalize_path(path.encode("utf-8"))
+    return normalize(path.encode("utf-8"))
 
 
 def make_routes(routes: Iterable[wishes.Route], locate: Locate | None) -> tuple[Route, ...]:

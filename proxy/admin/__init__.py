@@ -1,0 +1,1 @@
+"""What operators see: the access log; later metrics, the control socket and the dashboard."""

@@ -1,0 +1,153 @@
+"""The access log: one JSON object a line, one line an exchange.
+
+Lines are collected and written together, outside `twisted.logger`: at most `FLUSH_SECONDS` late, in whole lines, to one
+descriptor. Credentials are never logged: neither cookies nor authorization fields are in an `ExchangeRecord` at all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import orjson
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from proxy.observe import ExchangeRecord
+
+log = Logger()
+
+FLUSH_SECONDS = 0.5
+FLUSH_BYTES = 64 * 1024
+# What waits for a disk that does not take it; then lines are dropped and counted.
+PENDING_BYTES = 8 * 1024 * 1024
+
+
+class AccessLog:
+    """Writes a line for each exchange.
+
+    @param path: a file, opened for appending; "stdout" for the standard output.
+    @raise OSError: the file cannot be opened.
+    """
+
+    def __init__(self, reactor: IReactorTime, path: str) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._dropped = 0
+        self._timer: Any = None
+        self._descriptor = -1
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Open the file anew: after somebody has moved it away (log rotation)."""
+        if self._path == "stdout":
+            self._descriptor = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
+            return
+        self.flush()
+        opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = opened
+
+    def observe(self, record: ExchangeRecord) -> None:
+        line = line_of(record)
+        if self._size + len(line) > PENDING_BYTES:
+            self._dropped += 1
+            return
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > FLUSH_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._reactor.callLater(FLUSH_SECONDS, self._time_to_flush)
+
+    def _time_to_flush(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what has been collected."""
+        if not self._lines:
+            return
+        data = b"".join(self._lines)
+        self._lines.clear()
+        self._size = 0
+        try:
+            written = os.write(self._descriptor, data)
+        except BlockingIOError:
+            written = 0
+        except OSError as error:
+            log.error("the access log {path} cannot be written: {error}", path=self._path, error=error)
+            return
+        if written < len(data):
+            self._lines.append(data[written:])
+            self._size = len(data) - written
+        elif self._dropped:
+            log.warn("the access log was too slow: {dropped} lines are missing", dropped=self._dropped)
+            self._dropped = 0
+
+    def close(self) -> None:
+        """Write the rest and close."""
+        self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._path != "stdout" and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __repr__(self) -> str:
+        return f"<AccessLog {self._path} {self._size} bytes pending>"
+
+
+def line_of(record: ExchangeRecord) -> bytes:
+    """The line of one exchange. Times in milliseconds; what did not happen is left out."""
+    said: dict[str, Any] = {
+        "time": _iso(record.started),
+        "client": record.client or record.peer,
+        "method": record.method.decode("latin-1"),
+        "scheme": record.scheme.decode("latin-1"),
+        "host": record.host.decode("latin-1"),
+        "target": record.target.decode("latin-1"),
+        "protocol": "HTTP/1.1" if record.minor else "HTTP/1.0",
+        "status": record.status,
+        "bytes_in": record.bytes_in,
+        "bytes_out": record.bytes_out,
+        "ms": _ms(record.ended - record.began),
+        "route": record.route,
+        "request_id": record.request_id.decode("latin-1"),
+    }
+    if record.upstream:
+        said["upstream"] = record.upstream
+        said["server"] = record.server
+        said["attempts"] = record.attempts
+        said["reused"] = record.reused
+        if record.sent_at:
+            said["queue_ms"] = _ms(record.sent_at - record.began)
+            if record.head_at:
+                said["upstream_ms"] = _ms(record.head_at - record.sent_at)
+    if record.reason:
+        said["reason"] = record.reason
+        said["detail"] = record.detail
+    return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+_second: tuple[int, str] = (0, "")
+
+
+def _iso(moment: float) -> str:
+    """RFC 3339 in UTC, with milliseconds. The part that changes once a second is made once a second."""
+    global _second
+    whole = int(moment)
+    if _second[0] != whole:
+        import time
+
+        _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
+    return f"{_second[1]}.{int((moment - whole) * 1000):03d}Z"

@@ -1,0 +1,276 @@
+"""From a configuration to every object of the running proxy, once, readable from top to bottom.
+
+Each object gets its collaborators here and nowhere else. Nothing is started: see `proxy.service`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.web.resource import IResource
+from twisted.web.static import File
+
+from proxy import limits
+from proxy.admin.access_log import AccessLog
+from proxy.alarm import Alarm
+from proxy.config import Config, Loaded
+from proxy.config import gates as gate_wishes
+from proxy.config import routes as route_wishes
+from proxy.config.address import Address as ServerAddress
+from proxy.config.bounds import Timeouts
+from proxy.config.upstreams import Server, Upstream
+from proxy.downstream.admission import Admission
+from proxy.downstream.site import ProxySite
+from proxy.gates.chain import Gate, Proceed
+from proxy.gates.headers import Edit, headers
+from proxy.gates.path import add_prefix, rewrite, strip_prefix
+from proxy.message import Deadlines
+from proxy.message.fields import Pair
+from proxy.policy.forwarding import ForwardingPolicy
+from proxy.policy.redirect import Redirect
+from proxy.policy.request_id import RequestIds
+from proxy.policy.trust import TrustedNetworks
+from proxy.resources.answers import RedirectTo, Respond
+from proxy.resources.foreign import Mounted
+from proxy.resources.forward import Forward
+from proxy.resources.tree import Root, RouteNode
+from proxy.routing import build
+from proxy.upstream.dial import Address, endpoint_for
+from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.pool import Pool
+from proxy.wire import RequestLimits
+
+
+class AssemblyError(Exception):
+    """Something the configuration names is not there; `place` is where in it."""
+
+    def __init__(self, place: tuple[str | int, ...], what: str) -> None:
+        super().__init__(what)
+        self.place = place
+
+
+class Listener(NamedTuple):
+    """An endpoint to listen on, as it was written, and the site that serves it."""
+
+    description: str
+    endpoint: IStreamServerEndpoint
+    site: ProxySite
+
+
+class House(NamedTuple):
+    """Everything that runs."""
+
+    config: Config
+    alarm: Alarm
+    listeners: tuple[Listener, ...]
+    pools: dict[str, Pool]
+    access_log: AccessLog | None
+
+
+def assemble(loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = ()) -> House:
+    """The house that `loaded` describes.
+
+    @param demo_addresses: where the demo servers listen, if the configuration has any.
+    @raise AssemblyError: an application cannot be imported, a file cannot be opened.
+    """
+    config = loaded.require()
+    alarm = Alarm(reactor)
+    build_pool = PoolBuilder(config, reactor, alarm, demo_addresses).build
+
+    # Judgement: who is believed, what is said about clients, which way requests go.
+    forwarding = forwarding_policy(config)
+    router = build(config.routes, loaded.position)
+
+    # Outward: one pool for each upstream.
+    pools = {name: build_pool(name, wish) for name, wish in config.upstreams.items()}
+
+    # The tree: one node for each route, in the order of the file, under one root.
+    targets = Targets(config, pools, forwarding)
+    nodes = [
+        RouteNode(
+            route.name,
+            targets.target(route.place, route.wish),
+            [gate for wish in route.wish.gates for gate in gates_of(wish)],
+            deadlines_of(config.timeouts_of(route.wish)),
+            config.body_limit_of(route.wish),
+        )
+        for route in router.routes
+    ]
+    root = Root(router, nodes)
+
+    # Inward: one site for each listener, all with the same tree and the same log.
+    access_log = open_access_log(config, reactor)
+    admission = Admission(forwarding, RequestIds(Random(os.urandom(16))))
+    listeners = tuple(
+        Listener(
+            listener.endpoint,
+            serverFromString(reactor, listening(listener.endpoint)),
+            ProxySite(
+                root,
+                alarm,
+                admission,
+                reactor,
+                observers=[access_log] if access_log is not None else [],
+                deadlines=deadlines_of(config.timeouts),
+                limits=RequestLimits(config.limits.head, config.limits.line, config.limits.fields),
+                requests_per_connection=config.limits.requests_per_connection,
+                name=listener.endpoint,
+            ),
+        )
+        for listener in config.listen
+    )
+    return House(config, alarm, listeners, pools, access_log)
+
+
+def listening(endpoint: str) -> str:
+    """The endpoint description with a backlog that a busy proxy needs, where it does not name one."""
+    if endpoint.startswith(("tcp:", "tcp6:", "unix:")) and "backlog=" not in endpoint:
+        return f"{endpoint}:backlog={limits.LISTEN_BACKLOG}"
+    return endpoint
+
+
+def deadlines_of(wish: Timeouts) -> Deadlines:
+    """The deadlines, as the data path reads them."""
+    return Deadlines(**{name: getattr(wish, name) for name in Deadlines._fields})
+
+
+def forwarding_policy(config: Config) -> ForwardingPolicy:
+    """Who is believed, and what is said about clients. Our name in Via gets an ending of its own in every process, so
+    that two proxies in a row with the same configuration are no loop."""
+    wish = config.forwarded
+    return ForwardingPolicy(
+        TrustedNetworks(map(str, config.trusted_proxies)),
+        forwarded=wish.forwarded,
+        pseudonym=b"%b-%b" % (wish.via, os.urandom(4).hex().encode()) if wish.via else b"",
+        request_id=wish.request_id or b"",
+        underscores=wish.underscores == "allow",
+    )
+
+
+def open_access_log(config: Config, reactor: Any) -> AccessLog | None:
+    """The access log, if there is to be one."""
+    if config.access_log is None:
+        return None
+    try:
+        return AccessLog(reactor, config.access_log)
+    except OSError as error:
+        what = f"the access log {config.access_log} cannot be opened: {error.strerror}"
+        raise AssemblyError(("access_log",), what) from error
+
+
+class PoolBuilder:
+    """Builds the pool of an upstream, its servers included."""
+
+    def __init__(self, config: Config, reactor: Any, alarm: Alarm, demo_addresses: Sequence[Address]) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._alarm = alarm
+        self._demo_addresses = demo_addresses
+
+    def build(self, name: str, wish: Upstream) -> Pool:
+        timeouts = self._config.timeouts.overlaid(wish.timeouts)
+        servers = [self._server(server, wish, timeouts.connect) for server in wish.servers]
+        return Pool(name, servers, self._alarm)
+
+    def _server(self, wish: Server, upstream: Upstream, connect_seconds: float) -> ProxyClientFactory:
+        address = self._address(wish.url)
+        return ProxyClientFactory(
+            wish.label,
+            address,
+            endpoint_for(self._reactor, address, connect_seconds),
+            self._alarm,
+            authority=wish.url.authority,
+            weight=wish.weight,
+            connections=upstream.connections,
+            idle_connections=upstream.idle_connections,
+        )
+
+    def _address(self, address: ServerAddress) -> Address:
+        if address.kind == "demo":
+            return self._demo_addresses[address.port - 1]
+        return Address(address.host, address.port, address.path)
+
+
+class Targets:
+    """Builds what stands at the end of a route."""
+
+    def __init__(self, config: Config, pools: dict[str, Pool], forwarding: ForwardingPolicy) -> None:
+        self._config = config
+        self._pools = pools
+        self._forwarding = forwarding
+        self._build: dict[str, Callable[[int, Any, route_wishes.Route], Proceed]] = {
+            "upstream": self._upstream,
+            "redirect": self._redirect,
+            "respond": self._respond,
+            "static": self._static,
+            "app": self._app,
+        }
+
+    def target(self, place: int, route: route_wishes.Route) -> Proceed:
+        """The target of the route at `place`."""
+        return self._build[route.target](place, getattr(route, route.target), route)
+
+    def _upstream(self, place: int, name: str, route: route_wishes.Route) -> Proceed:
+        own_host = self._config.upstreams[name].host == "upstream"
+        return Forward(self._pools[name], self._forwarding, own_host=own_host, upgrades=route.upgrade)
+
+    def _redirect(self, place: int, wish: route_wishes.Redirect, route: route_wishes.Route) -> Proceed:
+        return RedirectTo(Redirect(wish.to, wish.status, wish.keep_path, wish.keep_query))
+
+    def _respond(self, place: int, wish: route_wishes.Respond, route: route_wishes.Route) -> Proceed:
+        return Respond(wish.status, wish.body.encode(), flat(wish.headers))
+
+    def _static(self, place: int, wish: route_wishes.Static, route: route_wishes.Route) -> Proceed:
+        files = File(wish.root)
+        files.indexNames = list(wish.index)
+        if not wish.listing:
+            files.directoryListing = files.childNotFound  # type: ignore[method-assign]
+        return Mounted(files, mount_point(route))
+
+    def _app(self, place: int, wish: route_wishes.Application, route: route_wishes.Route) -> Proceed:
+        try:
+            found: Any = importlib.import_module(wish.module)
+            for part in wish.name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {error}") from error
+        if not IResource.providedBy(found) and callable(found):
+            found = found()
+        if not IResource.providedBy(found):
+            raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
+        return Mounted(found, mount_point(route))
+
+
+def mount_point(route: route_wishes.Route) -> bytes:
+    """The path prefix on which a resource is mounted: that of the route, if it has just one."""
+    paths = route.path or ()
+    prefix = paths[0].prefix if len(paths) == 1 else None
+    return (prefix or "/").encode("ascii")
+
+
+def gates_of(wish: gate_wishes.Gate) -> list[Gate]:
+    """The gates that one item of `gates:` asks for."""
+    if wish.strip_prefix is not None:
+        return [strip_prefix(wish.strip_prefix)]
+    if wish.add_prefix is not None:
+        return [add_prefix(wish.add_prefix)]
+    if wish.rewrite is not None:
+        return [rewrite(wish.rewrite.regex, wish.rewrite.template)]
+    assert wish.headers is not None
+    return [headers(edit_of(wish.headers.request), edit_of(wish.headers.response))]
+
+
+def edit_of(wish: gate_wishes.FieldChanges) -> Edit:
+    """What happens to the fields of one head."""
+    return Edit(frozenset(name.lower() for name in wish.remove), flat(wish.set), flat(wish.add))
+
+
+def flat(wish: dict[bytes, tuple[bytes, ...]]) -> tuple[Pair, ...]:
+    """Fields by name, as pairs."""
+    return tuple((name, value) for name, values in wish.items() for value in values)

@@ -1,0 +1,394 @@
+"""One client connection that speaks HTTP/1.1: bytes become exchanges, responses become bytes.
+
+The states, and what the connection waits for in each (its one deadline):
+
+    IDLE      no request has begun              keep-alive; on a new connection the head deadline
+    HEAD      a request head is arriving        head
+    EXCHANGE  a request is being answered       body idle, or write stall; else the upstream's deadlines rule
+    TUNNEL    joined with an upstream's bytes   none here: the splice has its own
+    LINGER    answered, the client still sends  linger: its bytes are thrown away, then the connection closes
+    CLOSED    gone
+
+Requests are taken strictly one after the other: bytes of a later one stay in the reader until the exchange before it
+is over, so pipelined responses cannot overtake each other.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from proxy.alarm import NEVER
+from proxy.downstream.request_body import RequestBody
+from proxy.downstream.response_writer import ResponseWriter
+from proxy.errors import BODY_TIMEOUT, CLIENT_CLOSED, HEAD_TIMEOUT, INTERNAL, WRITE_TIMEOUT, ProxyError
+from proxy.flow.splice import NEAR, Splice, close_after_flush
+from proxy.flow.walk import Walk
+from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
+from proxy.message import EMPTY, BytesBody, Exchange, Fields, Peer, RequestHead, Response, ResponseHead
+from proxy.policy.answer import answer
+from proxy.wire import RequestReader, encode_response
+
+if TYPE_CHECKING:
+    from proxy.downstream.site import ProxySite
+
+log = Logger()
+
+
+class State(Enum):
+    IDLE = "idle"
+    HEAD = "head"
+    EXCHANGE = "exchange"
+    TUNNEL = "tunnel"
+    LINGER = "linger"
+    CLOSED = "closed"
+
+
+IDLE, HEAD, EXCHANGE, TUNNEL, LINGER, CLOSED = State
+
+#: Stands for the request of a client whose bytes were none.
+NO_REQUEST = RequestHead(b"", b"", b"", 1, Fields())
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class ProxyChannel(Protocol):
+    """`ProxySite.protocol`: one client's connection. The site gives it its collaborators."""
+
+    transport: Any  # an ITransport that is a producer and a consumer too, and mostly an ITCPTransport
+
+    def __init__(self, site: ProxySite) -> None:
+        self.deadline = self.look_at = NEVER
+        self.site = site
+        self._alarm = site.alarm
+        self._reader = RequestReader(site.limits)
+        self._state = IDLE
+        self._advancing = False
+        self._reading = True
+        self._requests = 0
+        self._exchange: Exchange | None = None
+        self._walk: Walk[Response] | None = None
+        self._body: RequestBody | None = None
+        self._splice: Splice | None = None
+
+    # --- doors: what the reactor calls --------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        address = self.transport.getPeer()
+        self.peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))
+        self._forwarder = self.site.forwarder(self.peer)
+        self._writer = ResponseWriter(self.transport, self, self.site.date)
+        self.transport.registerProducer(self, True)
+        if hasattr(self.transport, "setTcpNoDelay"):
+            self.transport.setTcpNoDelay(True)
+        self.site.opened(self)
+        self._alarm.set(self, self.site.deadlines.request_head)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._state is TUNNEL:
+            assert self._splice is not None
+            self._splice.received(NEAR, data)
+        elif self._state is not LINGER:
+            self._reader.feed(data)
+            self._advance()
+
+    def pauseProducing(self) -> None:
+        """The transport holds more than a window of what we wrote."""
+        if self._splice is not None:
+            self._splice.pause(NEAR)
+        elif self._exchange is not None:
+            self._writer.pause()
+            self._alarm.set(self, self._exchange.deadlines.write_stall)
+
+    def resumeProducing(self) -> None:
+        """The transport has given all of it to the client."""
+        if self._splice is not None:
+            self._splice.resume(NEAR)
+        elif self._exchange is not None:
+            self._alarm.clear(self)
+            self._watch_body()
+            self._writer.resume()
+
+    def stopProducing(self) -> None:
+        """The transport is going away; `connectionLost` follows and says why."""
+
+    def readConnectionLost(self) -> None:
+        if self._splice is not None:
+            self._splice.eof(NEAR)
+        else:
+            # Like nginx and Envoy we take this for the end of the client, not for half of it: it is the only sign
+            # that nobody waits for a slow response any more.
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """We closed our half ourselves."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        state, self._state = self._state, CLOSED
+        self._alarm.clear(self)
+        self.site.closed(self)
+        if state is TUNNEL and self._splice is not None:
+            self._splice.lost(NEAR)
+        elif self._exchange is not None:
+            self._fail_body(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
+            self._drop_exchange(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
+
+    def time_passed(self) -> None:
+        """The one deadline of the present state has come."""
+        if self._state is HEAD:
+            self._refuse(ProxyError(HEAD_TIMEOUT, f"after {self.site.deadlines.request_head:g} s"))
+        elif self._state is not EXCHANGE or self._exchange is None:
+            self.abort()
+        elif self._body is not None and not self._body.held and not self._reader.complete:
+            error = ProxyError(BODY_TIMEOUT, f"nothing came for {self._exchange.deadlines.body_idle:g} s")
+            self._fail_body(error)
+            if self._exchange is not None:
+                self._failed(error)
+        else:
+            self._drop_exchange(ProxyError(WRITE_TIMEOUT))
+            self.abort()
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Take from the reader all that may be taken now. Never nested: what happens inside leads back here."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._state in (IDLE, HEAD, EXCHANGE) and not (self._body is not None and self._body.held):
+                event = self._reader.next_event()
+                if event is None:
+                    break
+                if type(event) is RequestHead:
+                    self._begin(event)
+                elif self._body is not None:
+                    if type(event) is bytes:
+                        self._body.push(event)
+                    else:
+                        self._body.finish(event.trailers)  # type: ignore[union-attr]
+        except ProxyError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+        self._settle()
+
+    def _settle(self) -> None:
+        """After reading: have the deadline and the pace that the state asks for."""
+        state = self._state
+        if state is EXCHANGE:
+            held = self._body is not None and self._body.held
+            self._set_reading(not held and self._reader.buffered < WINDOW_BYTES)
+            self._watch_body()
+        elif state is IDLE:
+            self._set_reading(True)
+            if self._reader.started:
+                self._state = HEAD
+                self._alarm.set(self, self.site.deadlines.request_head)
+
+    def _watch_body(self) -> None:
+        if self._body is not None and not self._reader.complete and not self._body.held and self._exchange is not None:
+            self._alarm.set(self, self._exchange.deadlines.body_idle)
+
+    def _set_reading(self, on: bool) -> None:
+        if on is not self._reading:
+            self._reading = on
+            if on:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def hold_body(self) -> None:
+        """Asked by the request body: whoever takes it cannot take more."""
+        if self._state is EXCHANGE:
+            self._alarm.clear(self)
+            self._set_reading(False)
+
+    def release_body(self) -> None:
+        """Asked by the request body: go on."""
+        if self._state is EXCHANGE:
+            self._advance()
+
+    # --- one exchange -------------------------------------------------------------------------------------
+
+    def _begin(self, head: RequestHead) -> None:
+        self._state = EXCHANGE
+        self._alarm.clear(self)
+        self._requests += 1
+        length = self._reader.body_length
+        self._body = None if self._reader.complete else RequestBody(self, length if length >= 0 else None)
+        self._exchange = exchange = self.site.open_exchange(head, self._body or EMPTY, self.peer, self._interim)
+        try:
+            self.site.admission.admit(exchange, self._forwarder)
+            route = self.site.getResourceFor(exchange)
+        except ProxyError as error:
+            self._failed(error)
+            return
+        self._walk = Walk(route.respond(exchange), self._respond, self._failed)
+        self._walk.start()
+
+    def _interim(self, head: ResponseHead) -> None:
+        """Pass a 1xx on (RFC 9110 section 15.2: never to an HTTP/1.0 client)."""
+        exchange = self._exchange
+        if exchange is not None and exchange.head.minor and self._state is EXCHANGE:
+            self.transport.write(encode_response(head.status, head.reason, head.fields.pairs))
+
+    def _respond(self, response: Response) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._walk = None
+        exchange.record.status = response.head.status
+        exchange.record.head_at = self._alarm.now()
+        if response.tunnel is not None:
+            self._join(exchange, response)
+            return
+        unread = not self._reader.complete and (self._body is None or self._body.ended)
+        last = unread or not self._reader.keep_alive or not self.site.keeps_alive(self._requests)
+        self._writer.write(exchange.head, response, last)
+
+    def _failed(self, error: BaseException) -> None:
+        """The one place where a failure becomes an answer."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._walk = None
+        if not isinstance(error, ProxyError):
+            log.failure("the walk of {exchange!r} failed", Failure(error), exchange=exchange)
+            error = ProxyError(INTERNAL, repr(error))
+        exchange.record.reason = error.reason.code
+        exchange.record.detail = error.detail
+        if not error.reason.status or self._writer.begun:
+            self.abort()
+            return
+        if self._body is not None:
+            self._body.stop()
+        head, page = answer(error, exchange.request_id, exchange.head)
+        self._respond(Response(head, BytesBody(page)))
+
+    def response_written(self) -> None:
+        """Told by the writer: the exchange is over, but for what the client may still send of its request."""
+        exchange = self._exchange
+        assert exchange is not None
+        last = self._writer.last or not self._reader.complete
+        if self._body is not None:
+            self._body.stop()
+        self._close_exchange(exchange)
+        if last:
+            self._linger()
+            return
+        self._state = IDLE
+        self._reader.start_next()
+        self._alarm.set(self, self.site.deadlines.keep_alive)
+        if self._reader.buffered:
+            self._advance()
+        else:
+            self._settle()
+
+    def response_failed(self, error: ProxyError, begun: bool) -> None:
+        """Told by the writer: the body broke off. A client that has seen part of it must not take it for whole."""
+        if begun:
+            self._drop_exchange(error)
+            self.abort()
+        else:
+            self._failed(error)
+
+    def _close_exchange(self, exchange: Exchange) -> None:
+        """Everything that is known goes to the observers, once."""
+        self._exchange = None
+        record = exchange.record
+        record.bytes_out = self._writer.bytes_out
+        if self._body is not None:
+            record.bytes_in = self._body.taken
+            self._body = None
+        self._writer.begun = False
+        self.site.observe(record)
+
+    def _drop_exchange(self, error: ProxyError) -> None:
+        """The exchange ends here without a complete response."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchange.record.reason = exchange.record.reason or error.reason.code
+        exchange.record.detail = exchange.record.detail or error.detail
+        exchange.record.status = exchange.record.status or error.reason.status
+        self._close_exchange(exchange)
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            walk.cancel(error)
+        self._writer.stop()
+
+    def _fail_body(self, error: ProxyError) -> None:
+        if self._body is not None and not self._body.ended:
+            self._body.fail(error)
+
+    # --- leaving HTTP -------------------------------------------------------------------------------------
+
+    def _join(self, exchange: Exchange, response: Response) -> None:
+        tunnel = response.tunnel
+        assert tunnel is not None
+        head = response.head
+        self.transport.write(encode_response(head.status, head.reason, head.fields.pairs))
+        self._state = TUNNEL
+        self._splice = splice = Splice(
+            self.transport, tunnel.transport, self._alarm, exchange.deadlines.tunnel_idle, self._tunnel_over
+        )
+        self._set_reading(True)
+        tunnel.join(splice)
+        early = self._reader.take_rest()
+        if early:
+            splice.received(NEAR, early)
+
+    def _tunnel_over(self, error: ProxyError | None) -> None:
+        exchange, splice = self._exchange, self._splice
+        if exchange is None or splice is None:
+            return
+        self._exchange = None
+        record = exchange.record
+        record.bytes_in, record.bytes_out = splice.moved
+        if error is not None:
+            record.reason, record.detail = error.reason.code, error.detail
+        self.site.observe(record)
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def _refuse(self, error: ProxyError) -> None:
+        """What the client sent is not HTTP, or too much, or too slow: say so and close."""
+        if self._exchange is None:
+            self._exchange = self.site.open_exchange(NO_REQUEST, EMPTY, self.peer, self._interim)
+            self._state = EXCHANGE
+        self._fail_body(error)
+        if self._exchange is not None:
+            self._failed(error)
+
+    def drain(self) -> None:
+        """Asked by the site: take no further request."""
+        if self._state is IDLE:
+            close_after_flush(self.transport)
+
+    def _linger(self) -> None:
+        """Close so that the response arrives: closing while the client still sends would reset the connection and
+        throw away what it has not read yet (RFC 9112 section 9.6)."""
+        self._state = LINGER
+        if self._reader.complete and not self._reader.buffered:
+            close_after_flush(self.transport)
+            return
+        self._set_reading(True)
+        self._alarm.set(self, LINGER_SECONDS)
+        if hasattr(self.transport, "loseWriteConnection"):
+            self.transport.loseWriteConnection()
+        else:
+            close_after_flush(self.transport)
+
+    def abort(self) -> None:
+        """Cut the connection: what was written may not arrive."""
+        self.transport.unregisterProducer()
+        self.transport.abortConnection()
+
+    def __repr__(self) -> str:
+        return f"<ProxyChannel {self._state.value} {self.peer.host} request {self._requests} {self._exchange!r}>"

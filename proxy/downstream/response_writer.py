@@ -1,0 +1,141 @@
+"""How a response goes to the client: its framing, and never more than one window of it waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import ITransport
+
+from proxy.errors import ProxyError
+from proxy.message import BodySource, Fields, RequestHead, Response
+from proxy.message.body import EMPTY
+from proxy.wire import CHUNKED, LAST_CHUNK, UNTIL_CLOSE, encode_chunk, encode_last_chunk, encode_response
+
+# Below this, joining a chunk's size to its data is cheaper than a second write.
+JOIN_BYTES = 16 * 1024
+
+
+class ResponseOwner(Protocol):
+    """Who is told how the writing of a response ended; exactly one of the two is called, once."""
+
+    def response_written(self) -> None:
+        """The whole response is with the transport."""
+
+    def response_failed(self, error: ProxyError, begun: bool) -> None:
+        """The body broke off. `begun`: part of the response has been written, so that it cannot be replaced."""
+
+
+class ResponseWriter:
+    """Writes the responses of one client connection, one after the other.
+
+    The head waits for the first bytes of the body, if those are there at once: one message, one write.
+
+    @param date: the value of the Date field for responses that have none (RFC 9110 section 6.6.1).
+    @ivar bytes_out: bytes of body written of the present response.
+    @ivar begun: part of the present response has been written.
+    @ivar last: the connection closes after the present response.
+    """
+
+    def __init__(self, transport: ITransport, owner: ResponseOwner, date: Callable[[], bytes]) -> None:
+        self._transport = transport
+        self._owner = owner
+        self._date = date
+        self._head: bytes = b""
+        self._framing = 0
+        self._body: BodySource = EMPTY
+        self.begun = False
+        self.last = False
+        self.bytes_out = 0
+
+    def write(self, request: RequestHead, response: Response, last: bool) -> None:
+        """Write `response` to `request`; `last` says that the connection closes after it."""
+        head, body, _ = response
+        length = body.length
+        pairs = list(head.fields.pairs)
+        no_body = request.method == b"HEAD" or head.status in (204, 304)
+        self._framing = 0
+        if length is not None:
+            if head.status != 204:
+                pairs.append((b"Content-Length", b"%d" % length))
+        elif not no_body:
+            last = self._frame_unknown_length(request, pairs) or last
+        self.last = last
+        if last:
+            pairs.append((b"Connection", b"close"))
+        elif request.minor == 0:
+            pairs.append((b"Connection", b"keep-alive"))
+        if b"date" not in head.fields:
+            pairs.append((b"Date", self._date()))
+        self._head = encode_response(head.status, head.reason, pairs)
+        self.begun = False
+        self.bytes_out = 0
+        if no_body:
+            body.stop()
+            self.body_end(Fields())
+            return
+        self._body = body
+        body.start(self)
+        if self._head:
+            self._flush(b"")
+
+    def _frame_unknown_length(self, request: RequestHead, pairs: list[tuple[bytes, bytes]]) -> bool:
+        """Frame a body whose length nobody knows yet; says whether the connection has to close for it."""
+        if request.minor == 0:
+            self._framing = UNTIL_CLOSE
+            return True
+        self._framing = CHUNKED
+        pairs.append((b"Transfer-Encoding", b"chunked"))
+        return False
+
+    def _flush(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        self.begun = True
+        self._transport.write(head + data)
+
+    # --- BodySink -----------------------------------------------------------------------------------------
+
+    def body_data(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        if self._framing == CHUNKED:
+            data = encode_chunk(data)
+        if self._head:
+            if len(data) > JOIN_BYTES:
+                self._flush(b"")
+                self._transport.write(data)
+            else:
+                self._flush(data)
+        else:
+            self._transport.write(data)
+
+    def body_end(self, trailers: Fields) -> None:
+        self._body = EMPTY
+        tail = b""
+        if self._framing == CHUNKED:
+            tail = encode_last_chunk(trailers) if trailers.pairs else LAST_CHUNK
+        if self._head:
+            self._flush(tail)
+        elif tail:
+            self._transport.write(tail)
+        self._owner.response_written()
+
+    def body_failed(self, error: ProxyError) -> None:
+        self._body = EMPTY
+        self._head = b""
+        self._owner.response_failed(error, self.begun)
+
+    # --- the client's pace --------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """The client does not keep up."""
+        self._body.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        self._body.resume()
+
+    def stop(self) -> None:
+        """The client is gone."""
+        body, self._body = self._body, EMPTY
+        self._head = b""
+        body.stop()

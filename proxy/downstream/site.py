@@ -1,0 +1,150 @@
+"""What all connections of one listener share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IAddress
+from twisted.web.server import Site
+
+from proxy.alarm import Alarm
+from proxy.downstream.admission import Admission
+from proxy.downstream.channel import ProxyChannel
+from proxy.limits import REQUESTS_PER_CONNECTION
+from proxy.message import BodySource, Deadlines, Exchange, Peer, RequestHead, Response, ResponseHead
+from proxy.message.deadlines import DEFAULT
+from proxy.observe import ExchangeRecord, Observer
+from proxy.policy.forwarding import Forwarder
+from proxy.wire import RequestLimits
+
+REQUEST_LIMITS = RequestLimits()
+
+
+class StreamingResource(Protocol):
+    """What the tree answers with for an exchange: one of our own nodes."""
+
+    async def respond(self, exchange: Exchange) -> Response:
+        """The answer of this node."""
+
+
+class ProxySite(Site):
+    """One listener's site: hands each connection its channel, and each exchange the root of the tree.
+
+    A real `twisted.web.server.Site` in all that applications mounted in the tree may ask of it (sessions, its
+    resource); its log is not used: `observers` see every exchange.
+
+    @param resource: the root; an `IResource` with `resource_for(exchange)`.
+    @param name: the listener, for the log.
+    """
+
+    protocol = ProxyChannel  # type: ignore[assignment] # Twisted names its own channel's private wrapper here
+
+    def __init__(
+        self,
+        resource: Any,
+        alarm: Alarm,
+        admission: Admission,
+        reactor: Any,
+        observers: Sequence[Observer] = (),
+        deadlines: Deadlines = DEFAULT,
+        limits: RequestLimits = REQUEST_LIMITS,
+        requests_per_connection: int = REQUESTS_PER_CONNECTION,
+        scheme: bytes = b"http",
+        name: str = "",
+    ) -> None:
+        super().__init__(resource, reactor=reactor)
+        self.alarm = alarm
+        self.deadlines = deadlines
+        self.limits = limits
+        self.stopping = False
+        self.channels: set[ProxyChannel] = set()
+        self._name = name
+        self._when_empty: Callable[[], None] | None = None
+        self._scheme = scheme
+        self.admission = admission
+        self._observers = tuple(observers)
+        self._requests_per_connection = requests_per_connection
+        self._date = (0, b"")
+
+    # --- doors --------------------------------------------------------------------------------------------
+
+    def buildProtocol(self, addr: IAddress | None) -> ProxyChannel:  # type: ignore[override] # as above
+        channel = ProxyChannel(self)
+        channel.factory = self
+        return channel
+
+    def startFactory(self) -> None:
+        """`Site` would open its own log here, and keep a timer for its dates."""
+
+    def stopFactory(self) -> None:
+        """See `startFactory`."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What ALPN offers (TLS)."""
+        return [b"http/1.1"]
+
+    # --- asked by the channels ----------------------------------------------------------------------------
+
+    def getResourceFor(self, request: Any) -> Any:
+        """The node of the tree that answers: ours for an exchange, any `IResource` for a stock request."""
+        if type(request) is Exchange:
+            return self.resource.resource_for(request)
+        return super().getResourceFor(request)
+
+    def open_exchange(
+        self, head: RequestHead, body: BodySource, peer: Peer, interim: Callable[[ResponseHead], None]
+    ) -> Exchange:
+        """A request has begun."""
+        record = ExchangeRecord(time.time(), self.alarm.now())
+        record.method, record.host, record.target, record.minor = head.method, head.host, head.target, head.minor
+        record.scheme = self._scheme
+        record.peer = peer.host
+        record.listener = self._name
+        return Exchange(head, b"", body, peer, record, interim, self.deadlines, self._scheme)
+
+    def forwarder(self, peer: Peer) -> Forwarder:
+        """What a connection remembers of the policy about who is on its other end."""
+        return self.admission.forwarder(peer.host, self._scheme)
+
+    def observe(self, record: ExchangeRecord) -> None:
+        """An exchange is over."""
+        record.ended = self.alarm.now()
+        for observer in self._observers:
+            observer.observe(record)
+
+    def keeps_alive(self, requests: int) -> bool:
+        """Whether a connection that has had so many requests may have another."""
+        return not self.stopping and (not self._requests_per_connection or requests < self._requests_per_connection)
+
+    def date(self) -> bytes:
+        """The value of a Date field, made once a second."""
+        now = int(time.time())
+        if self._date[0] != now:
+            self._date = (now, formatdate(now, usegmt=True).encode())
+        return self._date[1]
+
+    def opened(self, channel: ProxyChannel) -> None:
+        self.channels.add(channel)
+
+    def closed(self, channel: ProxyChannel) -> None:
+        self.channels.discard(channel)
+        if self._when_empty is not None and not self.channels:
+            self._when_empty()
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def drain(self, when_empty: Callable[[], None]) -> None:
+        """Close idle connections, and every other one after its present response.
+
+        @param when_empty: called when the last connection has gone.
+        """
+        self.stopping = True
+        self._when_empty = when_empty
+        for channel in tuple(self.channels):
+            channel.drain()
+
+    def __repr__(self) -> str:
+        return f"<ProxySite {self._name} {len(self.channels)} connections{' stopping' if self.stopping else ''}>"

@@ -1,0 +1,1 @@
+"""How things go on: walks of coroutines, and splices of connections."""

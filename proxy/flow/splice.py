@@ -1,0 +1,100 @@
+"""Two connections become one: a tunnel, after both sides have left HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import ITransport
+
+from proxy.alarm import NEVER, Alarm
+from proxy.errors import TUNNEL_IDLE, ProxyError
+from proxy.wire.tunnel import TRANSITIONS, TunnelEvent, TunnelState
+
+#: The sides of a splice: the client's connection and the upstream's.
+NEAR, FAR = 0, 1
+
+
+class Splice:
+    """Two connections joined into one: what either reads, the other writes.
+
+    Each connection's protocol hands on what its transport tells it, naming itself as the side: NEAR is the client's,
+    FAR the upstream's. Neither side is read while the other cannot take more, so a tunnel holds at most one window in
+    each direction.
+
+    @param over: called once, when nothing can move any more, with the error that ended the tunnel, if any.
+    @ivar moved: bytes read from each side.
+    """
+
+    def __init__(
+        self,
+        near: ITransport,
+        far: ITransport,
+        alarm: Alarm,
+        idle_seconds: float,
+        over: Callable[[ProxyError | None], None],
+    ) -> None:
+        self.deadline = self.look_at = NEVER
+        self.moved = [0, 0]
+        self._sides: tuple[Any, Any] = (near, far)
+        self._alarm = alarm
+        self._idle_seconds = idle_seconds
+        self._over = over
+        self._state = TunnelState.OPEN
+        alarm.set(self, idle_seconds)
+
+    def received(self, side: int, data: bytes) -> None:
+        """`side` has read `data`."""
+        self.moved[side] += len(data)
+        self._alarm.set(self, self._idle_seconds)
+        self._sides[1 - side].write(data)
+
+    def pause(self, side: int) -> None:
+        """`side` cannot take more: read no more of the other."""
+        self._sides[1 - side].pauseProducing()
+
+    def resume(self, side: int) -> None:
+        """`side` can take more."""
+        self._sides[1 - side].resumeProducing()
+
+    def eof(self, side: int) -> None:
+        """`side` will send nothing more, and may still read."""
+        if self._state is TunnelState.CLOSED:
+            return
+        self._state = TRANSITIONS[self._state, (TunnelEvent.CLIENT_EOF, TunnelEvent.SERVER_EOF)[side]]
+        if self._state is TunnelState.CLOSED:
+            self._end(None)
+        else:
+            _half_close(self._sides[1 - side])
+
+    def lost(self, side: int) -> None:
+        """The connection of `side` is gone."""
+        if self._state is not TunnelState.CLOSED:
+            self._state = TRANSITIONS[self._state, TunnelEvent.LOST]
+            self._end(None)
+
+    def time_passed(self) -> None:
+        self._state = TunnelState.CLOSED
+        self._end(ProxyError(TUNNEL_IDLE, f"nothing moved for {self._idle_seconds:g} s"))
+
+    def _end(self, error: ProxyError | None) -> None:
+        self._alarm.clear(self)
+        for transport in self._sides:
+            close_after_flush(transport)
+        self._over(error)
+
+    def __repr__(self) -> str:
+        return f"<Splice {self._state.value} {self.moved[NEAR]} bytes in, {self.moved[FAR]} bytes out>"
+
+
+def _half_close(transport: Any) -> None:
+    if hasattr(transport, "loseWriteConnection"):
+        transport.loseWriteConnection()
+    else:
+        close_after_flush(transport)
+
+
+def close_after_flush(transport: Any) -> None:
+    """Close when all that was written has left. A producer would hold a TLS connection open (Twisted's own rule)."""
+    transport.unregisterProducer()
+    transport.loseConnection()

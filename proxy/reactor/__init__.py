@@ -1,0 +1,34 @@
+"""A Twisted reactor whose TCP and UNIX streams are uvloop's own.
+
+``install()`` is what ``twistd --reactor=uvloop`` calls. Importing this package costs nothing: Twisted's
+reactor machinery and uvloop are imported only when a reactor is made.
+
+Map, in the order a connection meets it:
+
+- ``loop.py``     the reactor: which transports `listenTCP` and its five siblings use, timers, threads, signals
+- ``ports.py``    listening ports, stock Twisted but for the transport they hand out
+- ``dialing.py``  connectors, stock Twisted until the connection stands
+- ``stream.py``   the transport itself: Twisted's interfaces in front, a uvloop transport behind
+- ``outbox.py``   the writes of one loop turn, flushed together
+"""
+
+from __future__ import annotations
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Make a `UvloopReactor` the global reactor.
+
+    Raises `ImportError` with the command to run if uvloop is not installed, and
+    `twisted.internet.error.ReactorAlreadyInstalledError` if there is a reactor already.
+    """
+    try:
+        import uvloop  # noqa: F401 - asked for by name, to fail with a sentence
+    except ImportError as error:
+        raise ImportError("the uvloop reactor needs uvloop: run `pip install uvloop`") from error
+    from twisted.internet.main import installReactor
+
+    from proxy.reactor.loop import UvloopReactor
+
+    installReactor(UvloopReactor())

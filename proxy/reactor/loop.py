@@ -1,0 +1,178 @@
+"""The reactor: Twisted's asyncio reactor on a uvloop loop, with uvloop's own streams and cheaper timers.
+
+UDP, processes, threads and `addReader` stay Twisted's code on `loop.add_reader`; the six methods that make TCP and UNIX
+streams hand out `proxy.reactor.stream.Stream` instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import uvloop
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.base import DelayedCall, ReactorBase
+from twisted.internet.error import UnsupportedAddressFamily
+from twisted.internet.interfaces import IConnector, IListeningPort, IReactorProcess, IReactorSocket, IReactorUNIX
+from zope.interface import implementer
+
+from proxy.reactor.dialing import TCPConnector, UNIXConnector
+from proxy.reactor.outbox import Outbox
+from proxy.reactor.ports import ServerStream, TCPPort, UNIXPort, UNIXServerStream
+from proxy.reactor.signals import ReapOnSIGCHLD, SignalPair
+from proxy.reactor.stream import Stream
+
+__all__ = ["UvloopReactor"]
+
+# libuv counts whole milliseconds and uvloop rounds to the nearest: half of one more never wakes too early.
+_ROUND_UP_SECONDS = 0.0005
+
+
+@implementer(IReactorUNIX, IReactorSocket, IReactorProcess)
+class UvloopReactor(AsyncioSelectorReactor):
+    """A reactor on `loop`, a uvloop event loop; on a new one if none is given.
+
+    `outbox` holds the streams with something to send at the end of the turn, `streams` all that are connected.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.loop = loop if loop is not None else uvloop.new_event_loop()
+        self.outbox = Outbox(self.loop.call_soon)
+        self.streams: set[Stream] = set()
+        self._wake_at = -inf  # seconds() at which _run_due() is scheduled; inf: it is not; -inf: at once
+        self._waking: asyncio.Handle = self.loop.call_soon(self._run_due)
+        super().__init__(self.loop)
+
+    # Streams
+
+    def listenTCP(self, port: Any, factory: Any, backlog: int = 50, interface: str = "") -> IListeningPort:
+        listening = TCPPort(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, timeout: float = 30.0, bindAddress: Any = None
+    ) -> IConnector:
+        connector = TCPConnector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    def listenUNIX(
+        self, address: Any, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: int = 0
+    ) -> IListeningPort:
+        listening = UNIXPort(address, factory, backlog, mode, self, wantPID)
+        listening.startListening()
+        return listening
+
+    def connectUNIX(self, address: Any, factory: Any, timeout: float = 30, checkPID: int = 0) -> IConnector:
+        connector = UNIXConnector(address, factory, timeout, self, checkPID)
+        connector.connect()
+        return connector
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> IListeningPort:
+        self._check_family(addressFamily)
+        if addressFamily == socket.AF_UNIX:
+            listening = UNIXPort._fromListeningDescriptor(self, fileDescriptor, factory)
+        else:
+            listening = TCPPort._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
+        listening.startListening()
+        return listening
+
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Stream | None:
+        self._check_family(addressFamily)
+        if addressFamily == socket.AF_UNIX:
+            return UNIXServerStream.adopt(fileDescriptor, factory, self)
+        return ServerStream.adopt(fileDescriptor, addressFamily, factory, self)
+
+    def _check_family(self, family: int) -> None:
+        if family not in self._supportedAddressFamilies:
+            raise UnsupportedAddressFamily(family)
+
+    def getReaders(self) -> list[Any]:
+        return super().getReaders() + [stream for stream in self.streams if stream.reading]
+
+    def getWriters(self) -> list[Any]:
+        return super().getWriters() + [stream for stream in self.streams if stream.writing]
+
+    def removeAll(self) -> list[Any]:
+        """As Twisted's: what is removed is heard of no more, and is the caller's to close."""
+        streams = list(self.streams)
+        for stream in streams:
+            stream.pauseProducing()
+        return super().removeAll() + streams
+
+    # Timers: Twisted's heap of delayed calls, and one uvloop timer for the earliest of them
+
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: Any, **kw: Any) -> DelayedCall:
+        call = ReactorBase.callLater(self, delay, callable, *args, **kw)
+        if call.time < self._wake_at:
+            self._wake_in(delay, call.time)
+        return call
+
+    def _moveCallLaterSooner(self, delayedCall: DelayedCall) -> None:
+        ReactorBase._moveCallLaterSooner(self, delayedCall)
+        if delayedCall.time < self._wake_at:
+            self._wake_in(delayedCall.time - self.seconds(), delayedCall.time)
+
+    def _wake_in(self, delay: float, at: float) -> None:
+        self._waking.cancel()
+        if delay <= 0:
+            self._wake_at = -inf
+            self._waking = self.loop.call_soon(self._run_due)
+        else:
+            self._wake_at = at
+            self._waking = self.loop.call_later(delay + _ROUND_UP_SECONDS, self._run_due)
+
+    def _run_due(self) -> None:
+        self._waking.cancel()  # this may be a wake-up by another thread, with the timer still to come
+        self._wake_at = -inf  # whatever is scheduled meanwhile is looked at below
+        try:
+            self.runUntilCurrent()
+        finally:
+            self._wake_at = inf
+            delay = self.timeout()
+            if delay is not None:
+                self._wake_in(delay, self.seconds() + delay)
+
+    # Threads
+
+    def callFromThread(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call `f` in the reactor thread, soon. May be called from any thread, and from signal handlers."""
+        assert callable(f), f"{f} is not callable"
+        # Whoever finds the queue empty wakes the loop; runUntilCurrent() does so for what it leaves behind.
+        idle = not self.threadCallQueue
+        self.threadCallQueue.append((f, args, kwargs))
+        if idle:
+            self.wakeUp()
+
+    def wakeUp(self) -> None:
+        self.loop.call_soon_threadsafe(self._run_due)
+
+    # Running
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        self.startRunning(installSignalHandlers=installSignalHandlers)
+        try:
+            if self._started:  # a startup trigger may have called crash()
+                self.loop.run_forever()
+        finally:
+            self._signals.uninstall()
+
+    def crash(self) -> None:
+        ReactorBase.crash(self)
+        if self.loop.is_running():
+            self.loop.stop()
+
+    def iterate(self, delay: float = 0.0) -> None:
+        """Run the loop for `delay` seconds; for one turn if that is 0. Not from within the running reactor."""
+        if delay > 0:
+            self.loop.call_later(delay, self.loop.stop)
+        else:
+            self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()
+
+    def _signalsFactory(self) -> SignalPair:
+        return SignalPair(ReactorBase._signalsFactory(self), ReapOnSIGCHLD(self.callFromThread))

@@ -1,0 +1,112 @@
+"""The `twistd reverseproxy` command: its options, and the service it makes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from twisted.application.service import IService
+from twisted.python import usage
+
+from proxy.config import Loaded, load
+from proxy.config.model import Listener
+from proxy.config.report import render
+
+#: What the wheel carries; a checkout has it where people look for it.
+_PACKAGED = Path(__file__).with_name("default_routes.yaml")
+_CHECKOUT = Path(__file__).parent.parent / "config" / "routes.yaml"
+
+
+class Options(usage.Options):
+    """What may stand behind `twistd reverseproxy`."""
+
+    synopsis = "[options]"
+    longdesc = "A reverse proxy that you can read. Configuration: see config/tour.yaml and docs/configuration.md."
+    optParameters = [["config", "c", None, "The configuration, a YAML file; without it, a demo."]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Listen here, whatever the configuration says: a Twisted endpoint such as tcp:8080. May be repeated."""
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+
+def makeService(options: Options) -> IService:
+    """The service for these options. What is wrong with the configuration goes to the console, and ends the program."""
+    reactor = take_reactor()
+    loaded = read(options["config"] or default_config(), options["listen"])
+    from proxy.assemble import AssemblyError
+    from proxy.service import ProxyService, StartError
+
+    class Starting(ProxyService):
+        """Says on the console why it cannot start, instead of leaving a traceback there."""
+
+        def privilegedStartService(self) -> None:
+            try:
+                super().privilegedStartService()
+            except (StartError, AssemblyError) as error:
+                fail(options, str(error))
+
+    return Starting(loaded, reactor)
+
+
+def take_reactor() -> Any:
+    """The reactor: uvloop's, unless another was asked for or uvloop is not there."""
+    if "twisted.internet.reactor" not in sys.modules:
+        try:
+            from proxy.reactor import install
+
+            install()
+        except ImportError:
+            pass  # the stock reactor serves as well, only slower; the line at the start names it
+    from twisted.internet import reactor  # noqa: TID251 - here, and nowhere else, it becomes an argument
+
+    return reactor
+
+
+def default_config() -> str:
+    """The configuration that runs without any: of the checkout, or what the package carries."""
+    return str(_CHECKOUT if _CHECKOUT.exists() else _PACKAGED)
+
+
+def read(path: str, listen: list[str]) -> Loaded:
+    """Read the configuration, or say on the console what is wrong with it and exit with 1.
+
+    @param listen: endpoints that replace those of the configuration, if there are any.
+    """
+    loaded = load(path, os.environ)
+    text = render(loaded.problems, color=sys.stderr.isatty())
+    if text:
+        sys.stderr.write(f"{text}\n")
+    if loaded.config is None:
+        raise SystemExit(1)
+    if not listen:
+        return loaded
+    try:
+        listeners = tuple(Listener.model_validate({"endpoint": endpoint}) for endpoint in listen)
+    except ValidationError as error:
+        sys.stderr.write(f"reverseproxy: --listen: {error.errors()[0]['msg']}\n")
+        raise SystemExit(1) from error
+    return replace(loaded, config=loaded.config.model_copy(update={"listen": listeners}))
+
+
+def fail(options: Options, words: str) -> None:
+    """Stop the start: on the console with exit code 1. A daemon has left its console, so there `twistd` tells it."""
+    parent: Any = options.parent or {}
+    if parent.get("nodaemon"):
+        sys.stderr.write(f"reverseproxy: {words}\n")
+        with suppress(OSError):
+            Path(parent["pidfile"]).unlink()
+        raise SystemExit(1)
+    from proxy.service import StartError
+
+    raise StartError(words)

@@ -1,0 +1,415 @@
+"""One connection to a server: requests go out, responses come in, one after the other.
+
+The states, and the deadline of each:
+
+    IDLE      kept for the next request         idle: the connection is closed
+    WAITING   a request is out                  response head
+    BODY      a response body is arriving       response idle, unless the client holds it back
+    TUNNEL    joined with a client's bytes      none here: the splice has its own
+    CLOSED    gone
+
+A connection is kept only if nothing about it is in doubt: the request was sent whole, the response ended by its own
+framing, the server did not ask to close, and not one byte came after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from proxy.alarm import NEVER, Alarm
+from proxy.errors import (
+    RESPONSE_CLOSED,
+    RESPONSE_IDLE,
+    RESPONSE_TIMEOUT,
+    ProxyError,
+    Retry,
+)
+from proxy.flow.splice import FAR, Splice, close_after_flush
+from proxy.flow.walk import Promise
+from proxy.message import EMPTY, BodySink, BodySource, Deadlines, Fields, ResponseHead
+from proxy.wire import (
+    LAST_CHUNK,
+    ResponseLimits,
+    ResponseReader,
+    encode_chunk,
+    encode_last_chunk,
+)
+
+JOIN_BYTES = 16 * 1024
+
+
+class State(Enum):
+    IDLE = "idle"
+    WAITING = "waiting"
+    BODY = "body"
+    TUNNEL = "tunnel"
+    CLOSED = "closed"
+
+
+IDLE, WAITING, BODY, TUNNEL, CLOSED = State
+
+
+class Home(Interface):
+    """Where a connection belongs, and is told what becomes of it."""
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """It is IDLE again, and fit for another request."""
+
+    def gone(self, connection: UpstreamConnection) -> None:
+        """It will carry no more exchanges."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class UpstreamConnection(Protocol):
+    """A connection that `ProxyClientFactory` made. Between `send` and its end it is also the body of the response,
+    and the sink of the request's.
+
+    @ivar served: how many requests it has carried; more than one means that it was reused.
+    @ivar leased: an exchange has it. Only its home writes this.
+    """
+
+    transport: Any  # an ITransport that is a producer and a consumer too, and mostly an ITCPTransport
+
+    def __init__(self, home: Home, alarm: Alarm, limits: ResponseLimits) -> None:
+        self.deadline = self.look_at = NEVER
+        self.served = 0
+        self.leased = True
+        self._home = home
+        self._alarm = alarm
+        self._reader = ResponseReader(limits)
+        self._state = IDLE
+        self._deadlines = Deadlines()
+        self._answer: Promise[ResponseHead] | None = None
+        self._interim: Callable[[ResponseHead], None] | None = None
+        self._request_body: BodySource = EMPTY
+        self._request_head = b""
+        self._request_sent = True
+        self._sink: BodySink | None = None
+        self._held = False
+        self._delivering = False
+        self._splice: Splice | None = None
+        self._lost: Failure | None = None
+
+    # --- a request goes out -------------------------------------------------------------------------------
+
+    def send(
+        self,
+        head: bytes,
+        method: bytes,
+        body: BodySource,
+        deadlines: Deadlines,
+        interim: Callable[[ResponseHead], None],
+    ) -> Promise[ResponseHead]:
+        """Send a request.
+
+        @param head: ready for the wire, framing fields included: chunked where `body.length` is None.
+        @return: the head of the final response. It fails with a `ProxyError`.
+        """
+        assert self._state is IDLE
+        self._state = WAITING
+        self.served += 1
+        self._deadlines = deadlines
+        self._interim = interim
+        self._held = False
+        answer: Promise[ResponseHead] = Promise()
+        self._answer = answer
+        self._reader.expect(method)
+        self._alarm.set(self, deadlines.response_head)
+        if body is EMPTY:
+            self.transport.write(head)
+            return answer
+        self._request_sent = False
+        self._request_head = head
+        self._request_body = body
+        body.start(self)
+        if self._request_head and self._state is WAITING:
+            self._flush(b"")
+        return answer
+
+    def _flush(self, data: bytes) -> None:
+        head, self._request_head = self._request_head, b""
+        self.transport.write(head + data)
+
+    def body_data(self, data: bytes) -> None:
+        if self._request_body.length is None:
+            data = encode_chunk(data)
+        if self._request_head and len(data) > JOIN_BYTES:
+            self._flush(b"")
+        if self._request_head:
+            self._flush(data)
+        else:
+            self.transport.write(data)
+        if self._state is WAITING:
+            self._alarm.set(self, self._deadlines.response_head)
+
+    def body_end(self, trailers: Fields) -> None:
+        tail = b""
+        if self._request_body.length is None:
+            tail = encode_last_chunk(trailers) if trailers.pairs else LAST_CHUNK
+        if self._request_head:
+            self._flush(tail)
+        elif tail:
+            self.transport.write(tail)
+        self._request_sent = True
+        self._request_body = EMPTY
+
+    def body_failed(self, error: ProxyError) -> None:
+        """The client did not finish its request: the server must not take it for whole."""
+        self._fail(error)
+        self._abort()
+
+    # --- doors: what the reactor calls --------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        if hasattr(self.transport, "setTcpNoDelay"):
+            self.transport.setTcpNoDelay(True)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._state is TUNNEL:
+            assert self._splice is not None
+            self._splice.received(FAR, data)
+        elif self._state is IDLE:
+            # Nobody asked for this: a connection with a word too much on it can answer the wrong question.
+            self._abort()
+        elif self._state is not CLOSED:
+            self._reader.feed(data)
+            self._deliver()
+
+    def pauseProducing(self) -> None:
+        """The server does not take the request as fast as it comes."""
+        if self._splice is not None:
+            self._splice.pause(FAR)
+        else:
+            self._request_body.pause()
+
+    def resumeProducing(self) -> None:
+        """The server has taken all of it."""
+        if self._splice is not None:
+            self._splice.resume(FAR)
+        else:
+            self._request_body.resume()
+
+    def stopProducing(self) -> None:
+        """The transport is going away; `connectionLost` follows and says why."""
+
+    def readConnectionLost(self) -> None:
+        if self._splice is not None:
+            self._splice.eof(FAR)
+        else:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """We closed our half ourselves."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        state = self._state
+        self._lost = reason
+        self._alarm.clear(self)
+        if state is TUNNEL:
+            if self._splice is not None:
+                self._splice.lost(FAR)
+        elif state is WAITING or (state is BODY and self._takes_more()):
+            self._end_of_stream(reason)
+        if state is not BODY or self._state is not BODY:
+            self._state = CLOSED
+        # else the client still has to take what was read before the end; see _go_on
+        self._home.gone(self)
+
+    def time_passed(self) -> None:
+        if self._state is WAITING:
+            self._fail(ProxyError(RESPONSE_TIMEOUT, f"after {self._deadlines.response_head:g} s", Retry.SENT))
+        elif self._state is BODY:
+            self._fail(ProxyError(RESPONSE_IDLE, f"nothing came for {self._deadlines.response_idle:g} s"))
+        else:
+            self.close()
+            return
+        self._abort()
+
+    # --- a response comes in ------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        """Hand on all that the reader has and the client's side can take. Never nested."""
+        if self._delivering:
+            return
+        self._delivering = True
+        try:
+            while self._takes_more():
+                event = self._reader.next_event()
+                if event is None:
+                    break
+                if type(event) is bytes:
+                    assert self._sink is not None
+                    self._sink.body_data(event)
+                elif type(event) is ResponseHead:
+                    self._head(event)
+                else:
+                    self._finish(event.trailers)  # type: ignore[union-attr]
+        except ProxyError as error:
+            self._fail(error)
+            self._abort()
+        finally:
+            self._delivering = False
+        self._settle()
+
+    def _takes_more(self) -> bool:
+        return self._state is WAITING or (self._state is BODY and self._sink is not None and not self._held)
+
+    def _settle(self) -> None:
+        if self._state is BODY:
+            if self._sink is None or self._held:
+                self._alarm.clear(self)
+                if self._lost is None:
+                    self.transport.pauseProducing()
+            elif self._lost is None:
+                self._alarm.set(self, self._deadlines.response_idle)
+
+    def _head(self, head: ResponseHead) -> None:
+        answer = self._answer
+        assert answer is not None
+        if head.status < 200 and head.status != 101:
+            self._alarm.set(self, self._deadlines.response_head)
+            if self._interim is not None:
+                self._interim(head)
+            return
+        self._answer = None
+        if head.status == 101:
+            self._state = TUNNEL
+            self._alarm.clear(self)
+            self.transport.pauseProducing()  # nothing is read before the client's side is joined
+        elif self._reader.complete:
+            self._release()
+        else:
+            self._state = BODY
+        answer.keep(head)
+
+    @property
+    def body(self) -> BodySource:
+        """The body that belongs to the head just given."""
+        return self if self._state is BODY else EMPTY
+
+    @property
+    def length(self) -> int | None:
+        """Of the response body, in bytes; None where the server did not say."""
+        length = self._reader.body_length
+        return length if length >= 0 else None
+
+    def start(self, sink: BodySink) -> None:
+        self._sink = sink
+        self._go_on()
+
+    def pause(self) -> None:
+        self._held = True
+        if self._state is BODY and not self._delivering:
+            self._settle()
+
+    def resume(self) -> None:
+        self._held = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._state is not BODY:
+            return
+        if self._lost is None:
+            self.transport.resumeProducing()
+        self._deliver()
+        if self._lost is not None and self._takes_more():
+            self._end_of_stream(self._lost)
+
+    def stop(self) -> None:
+        """Nobody wants the rest of the response. There is no way to tell a server so but to close."""
+        self._sink = None
+        self._interim = None
+        self._answer = None
+        if self._state in (WAITING, BODY, TUNNEL):
+            self._abort()
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def _finish(self, trailers: Fields) -> None:
+        """The response is complete. The connection is free before the client hears of it: its next request, which may
+        be waiting already, can have it."""
+        sink, self._sink = self._sink, None
+        self._release()
+        if sink is not None:
+            sink.body_end(trailers)
+
+    def _release(self) -> None:
+        """Keep the connection for another request if nothing about it is in doubt, else close it."""
+        self._state = IDLE
+        self._alarm.clear(self)
+        fit = (
+            self._request_sent and self._reader.keep_alive and not self._reader.buffered and self._lost is None
+        )
+        if not self._request_sent:
+            # An early answer: the server does not want the rest (RFC 9112 section 9.3).
+            body, self._request_body = self._request_body, EMPTY
+            body.stop()
+            self._request_sent = True
+        if fit:
+            self._home.released(self)
+        else:
+            self.close()
+
+    def _end_of_stream(self, reason: Failure) -> None:
+        """The server closed while somebody waits for it."""
+        waiting = self._state is WAITING
+        try:
+            end = self._reader.feed_eof()
+        except ProxyError as error:
+            if waiting and not error.detail:
+                error = ProxyError(error.reason, reason.getErrorMessage(), error.retry)
+            self._fail(error)
+            return
+        sink, self._sink = self._sink, None
+        self._state = CLOSED
+        if sink is not None and end is not None:
+            sink.body_end(end.trailers)
+
+    def _fail(self, error: ProxyError) -> None:
+        """Whoever waits for this connection learns why there is nothing more to wait for."""
+        answer, self._answer = self._answer, None
+        sink, self._sink = self._sink, None
+        body, self._request_body = self._request_body, EMPTY
+        self._state = CLOSED
+        body.stop()
+        if answer is not None:
+            answer.fail(error)
+        if sink is not None:
+            sink.body_failed(error)
+
+    def close(self) -> None:
+        """While IDLE: take no more exchanges."""
+        self._state = CLOSED
+        self._home.gone(self)
+        close_after_flush(self.transport)
+
+    def wait_idle(self, seconds: float) -> None:
+        """Asked by its home: close by yourself if nobody needs you for so long."""
+        self._alarm.set(self, seconds)
+
+    def _abort(self) -> None:
+        self._state = CLOSED
+        self._alarm.clear(self)
+        self.transport.unregisterProducer()
+        self.transport.abortConnection()
+
+    # --- tunnel -------------------------------------------------------------------------------------------
+
+    def join(self, splice: Splice) -> None:
+        self._splice = splice
+        rest = self._reader.take_rest()
+        if rest:
+            splice.received(FAR, rest)
+        self.transport.resumeProducing()
+
+    def __repr__(self) -> str:
+        return f"<UpstreamConnection {self._state.value} {self.served} served>"
