@@ -201,9 +201,12 @@ class Channel(Protocol):
             self.transport.pauseProducing()
 
     def time_passed(self) -> None:
-        idle = self._wanted is not None and self._reader.buffered == 0
-        if self._over or idle:
-            self.transport.abortConnection()  # the last answer is not fetched, or nobody waits for one
+        if self._over:
+            self.transport.abortConnection()  # the client does not fetch its last answer
+        elif self._wanted is not None and self._reader.buffered == 0:
+            self._over = True  # idle: nobody is waiting for an answer
+            self.progress()
+            self.transport.loseConnection()
         elif not self._reader.done:
             self._fail(ProxyError(Source.CLIENT, "client.request.timeout", 408))
         else:
