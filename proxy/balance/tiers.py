@@ -1,0 +1,103 @@
+"""Above every algorithm: priorities and backups, panic, and what a retry has tried already.
+
+Servers of the lowest priority number come first; the next tier is asked only when nobody there is available. That is
+what `backup: true` means, with as many steps as wanted.
+
+Panic is for when health is so bad that it is probably the checks that fail: then health is ignored for the tier, and
+whoever has room is used. Off unless asked for: an upstream without servers answers 503.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from random import Random
+from typing import Generic, NamedTuple
+
+from proxy.balance.view import Balancer, FrozenServer, S
+
+
+class _Tier(NamedTuple, Generic[S]):
+    """The servers of one priority, and their own balancer."""
+
+    servers: tuple[S, ...]
+    balancer: Balancer[S]
+    in_panic: Balancer[FrozenServer]
+
+
+class Tiers(Generic[S]):
+    """The whole choice for one upstream.
+
+    @param make: makes a balancer; each tier has its own.
+    @param make_for_panic: the same, over frozen views.
+    @param panic: None for never; else the part of a tier's servers that must be available, or health is ignored: with
+        0.0 it is ignored when none is.
+    """
+
+    __slots__ = ("_make", "_make_for_panic", "_panic", "_servers", "_tiers")
+
+    def __init__(
+        self,
+        make: Callable[[], Balancer[S]],
+        make_for_panic: Callable[[], Balancer[FrozenServer]],
+        panic: float | None = None,
+    ) -> None:
+        self._make = make
+        self._make_for_panic = make_for_panic
+        self._panic = panic
+        self._servers: Sequence[S] = ()
+        self._tiers: tuple[_Tier[S], ...] = ()
+
+    def choose(
+        self, servers: Sequence[S], key: bytes | None, now: float, random: Random, tried: Collection[S] = ()
+    ) -> S | None:
+        """A server for a request, or None. One in `tried` only where there is no other: better than none at all.
+
+        The parameters are those of `view.Balancer.choose`.
+        """
+        if servers is not self._servers:
+            self._servers = servers
+            self._tiers = self._in_tiers(servers)
+        for tier in self._tiers:
+            if self._panic and self._panics(tier):
+                chosen = self._ignore_health(tier, key, now, random, tried)
+            else:
+                chosen = tier.balancer.choose(tier.servers, key, now, random, tried)
+            if chosen is not None:
+                return chosen
+        if tried:
+            return self.choose(servers, key, now, random)
+        return self._last_resort(key, now, random)
+
+    def _in_tiers(self, servers: Sequence[S]) -> tuple[_Tier[S], ...]:
+        priorities = sorted({server.priority for server in servers})
+        return tuple(
+            _Tier(
+                tuple(server for server in servers if server.priority == priority), self._make(), self._make_for_panic()
+            )
+            for priority in priorities
+        )
+
+    def _panics(self, tier: _Tier[S]) -> bool:
+        available = sum(server.available for server in tier.servers)
+        return available < (self._panic or 0.0) * len(tier.servers)
+
+    def _last_resort(self, key: bytes | None, now: float, random: Random) -> S | None:
+        """Nobody is available: in a panic, somebody is used all the same."""
+        if self._panic is not None:
+            for tier in self._tiers:
+                chosen = self._ignore_health(tier, key, now, random, ())
+                if chosen is not None:
+                    return chosen
+        return None
+
+    def _ignore_health(
+        self, tier: _Tier[S], key: bytes | None, now: float, random: Random, tried: Collection[S]
+    ) -> S | None:
+        """The same choice, over views in which whoever has room is available."""
+        by_name = {server.name: server for server in tier.servers if server.has_room and server not in tried}
+        views = tuple(
+            FrozenServer(name, server.weight, server.priority, server.in_flight, seconds=server.latency(now))
+            for name, server in by_name.items()
+        )
+        chosen = tier.in_panic.choose(views, key, now, random)
+        return by_name[chosen.name] if chosen is not None else None
