@@ -17,6 +17,7 @@ from typing import TextIO
 
 from proxy.config import load, schema
 from proxy.config.report import render, summary
+from proxy.routing import build, lint
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -40,12 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Say everything that is wrong with a configuration file."""
     loaded = load(arguments.file, os.environ)
-    failed = bool(loaded.problems if arguments.strict else loaded.errors)
-    text = render(loaded.problems, arguments.format, color=_colored(arguments.format))
+    problems = list(loaded.problems)
+    if loaded.config is not None:
+        problems += lint(loaded, build(loaded.config.routes, loaded.position))
+        problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
+    failed = bool(problems if arguments.strict else loaded.errors)
+    text = render(problems, arguments.format, color=_colored(arguments.format))
     if text:
         _say(text)
     if arguments.format == "text":
-        _say(f"{arguments.file}: {summary(loaded.problems)}")
+        _say(f"{arguments.file}: {summary(problems)}")
     return 1 if failed else 0
 
 

@@ -26,6 +26,11 @@ _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
 # What aliases may add to a document, in nodes: far above honest reuse, far below a billion laughs.
 _ALIASED_NODES = 100 * limits.CONFIG_ALIASES
+_SYNTAX_HINTS = {
+    "cannot start any token": "indent with spaces, never with tabs; text that begins with @, ` or % needs quotes",
+    "mapping values are not allowed": "text that contains `: ` needs quotes; or the line above is indented wrongly",
+    "undefined alias": "text that begins with * needs quotes: '*.example.com'; an alias needs its &anchor above",
+}
 
 
 class _Stream(io.BytesIO):
@@ -63,18 +68,21 @@ class Tree:
 
     @ivar texts: the text of each file, by name.
     @ivar root: the root node, None where there is none to use.
+    @ivar secrets: values that came out of files of their own: nothing may show them.
     """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.root: yaml.Node | None = None
+        self.secrets: set[str] = set()
+        self._noted: set[Problem] = set()
         self._lines: dict[str, list[str]] = {}
         self._pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
 
     # --- reading --------------------------------------------------------------------------------------------
 
-    def compose(self, text: str, name: str) -> yaml.Node | None:
+    def compose(self, text: str, name: str, *, may_be_empty: bool = False) -> yaml.Node | None:
         """The root node of `text`, None (and a problem) where it is not YAML."""
         self.texts[name] = text
         if _may_be_deep(text) and (mark := _too_deep(text, name)) is not None:
@@ -83,37 +91,32 @@ class Tree:
         try:
             node: yaml.Node | None = yaml.compose(_Stream(text.encode("utf-8", "replace"), name), Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            self._syntax(error, name)
+            self._note(self._syntax(error, name))
             return None
         except yaml.YAMLError as error:
-            # A ReaderError: a character that YAML does not allow. It knows an offset, not a line.
-            offset = getattr(error, "position", 0) or 0
-            before = text[:offset]
-            self._append(
-                "error", "yaml-syntax", f"not YAML: {getattr(error, 'reason', error)}", name,
-                before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1, 1, "remove the control character",
-            )  # fmt: skip
+            self._note(self._bad_character(error, text, name))
             return None
-        if node is None:
-            self._append("error", "empty", "the file is empty", name, 0, 0, 1, "see config/routes.yaml for a start")
+        if node is None and not may_be_empty:
+            self._note(Problem("error", "empty", "the file is empty", name, hint="it needs at least `routes:`"))
         return node
 
-    def _syntax(self, error: yaml.MarkedYAMLError, name: str) -> None:
+    def _bad_character(self, error: yaml.YAMLError, text: str, name: str) -> Problem:
+        # A ReaderError: it knows an offset, not a line.
+        before = text[: getattr(error, "position", 0) or 0]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"not YAML: {getattr(error, 'reason', error)}"
+        hint = "remove the control character"
+        return Problem("error", "yaml-syntax", message, name, line, column, self._line(name, line), hint=hint)
+
+    def _syntax(self, error: yaml.MarkedYAMLError, name: str) -> Problem:
         mark = error.problem_mark or error.context_mark
         said = error.problem or "not YAML"
-        hint = ""
-        if "cannot start any token" in said:
-            hint = "indent with spaces, never with tabs; text that begins with @, ` or % needs quotes"
-        elif "mapping values are not allowed" in said:
-            hint = "text that contains `: ` needs quotes; or the line above is indented wrongly"
-        elif "undefined alias" in said:
-            hint = "text that begins with * needs quotes, such as '*.example.com'; an alias needs its &anchor above"
-        elif error.context and error.context_mark and error.context_mark.line != (mark.line if mark else -1):
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in said), "")
+        if not hint and error.context and error.context_mark and error.context_mark.line + 1 != line:
             hint = f"{error.context} that began in line {error.context_mark.line + 1}"
-        if mark is None:
-            self._append("error", "yaml-syntax", f"not YAML: {said}", name, 0, 0, 1, hint)
-        else:
-            self._append("error", "yaml-syntax", f"not YAML: {said}", name, mark.line + 1, mark.column + 1, 1, hint)
+        source = self._line(name, line)
+        return Problem("error", "yaml-syntax", f"not YAML: {said}", name, line, column, source, hint=hint)
 
     def plain(self, node: yaml.Node, scalar: Callable[[yaml.ScalarNode], object]) -> Any:
         """The data of `node`: dicts, lists, text, integers, booleans and None.
@@ -232,8 +235,8 @@ class Tree:
         return chosen.start_mark, chosen.end_mark
 
     def _below(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-        if isinstance(node, yaml.MappingNode):
-            return self.pairs(node).get(str(step))
+        if isinstance(node, yaml.MappingNode) and (pair := self.pairs(node).get(str(step))) is not None:
+            return pair
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             return node.value[step], node.value[step]
         # What may be written without its list (`host: a` for `host: [a]`) is its own first item.
@@ -262,12 +265,18 @@ class Tree:
         offset: int = 0,
     ) -> None:
         """Note a problem between two YAML marks, `offset` characters into them."""
+        self._note(self.problem(code, message, start, end, hint, severity, offset))
+
+    def problem(
+        self, code: str, message: str, start: Any, end: Any, hint: str, severity: Severity, offset: int = 0
+    ) -> Problem:
+        """A problem between two YAML marks, or with the whole configuration where there are none."""
         if start is None:
-            self._append(severity, code, message, next(iter(self.texts), ""), 0, 0, 1, hint)
-            return
-        width = end.column - start.column if end is not None and end.line == start.line else 1
-        self._append(
-            severity, code, message, start.name, start.line + 1, start.column + 1 + offset, max(1, width - offset), hint
+            return Problem(severity, code, message, next(iter(self.texts), ""), hint=hint)
+        width = end.column - start.column - offset if end is not None and end.line == start.line else 1
+        line, column = start.line + 1, start.column + 1 + offset
+        return Problem(
+            severity, code, message, start.name, line, column, self._line(start.name, line), max(1, width), hint
         )
 
     def add_at(
@@ -284,15 +293,15 @@ class Tree:
         start, end = self.marks(path, key=key)
         self.add(code, message, start, end, hint, severity)
 
-    def _append(
-        self, severity: Severity, code: str, message: str, file: str, line: int, column: int, width: int, hint: str
-    ) -> None:
+    def _line(self, file: str, line: int) -> str:
         lines = self._lines.get(file)
         if lines is None:
             lines = self._lines[file] = self.texts.get(file, "").split("\n")
-        source = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
-        problem = Problem(severity, code, message, file, line, column, source, width, hint)
-        if problem not in self.problems:
+        return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+
+    def _note(self, problem: Problem) -> None:
+        if problem not in self._noted:
+            self._noted.add(problem)
             self.problems.append(problem)
 
 

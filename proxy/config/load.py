@@ -10,18 +10,17 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from proxy import limits
 from proxy.config import problem
-from proxy.config.address import looks_like_address
 from proxy.config.document import Tree, scalar_value
+from proxy.config.include import read_text, with_includes
 from proxy.config.interpolate import interpolate
+from proxy.config.lint import lint
 from proxy.config.memory import collector_paused
 from proxy.config.model import Config
 from proxy.config.problem import ConfigError, Position, Problem
 from proxy.config.references import check_references
-from proxy.config.routes import Route
+from proxy.config.resolve import gate_paths, resolve
 from proxy.config.translate import note_errors
-from proxy.config.upstreams import Server, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,27 @@ class Loaded:
         """Where the value at `path`, such as `("routes", 3)`, is written: the nearest place that is."""
         return self.tree.position(path)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that were read, the main one first."""
+        return tuple(self.tree.texts)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Values that came out of files of their own: whoever shows a configuration masks them."""
+        return frozenset(self.tree.secrets)
+
+    def problem_at(
+        self, path: problem.Path, code: str, message: str, hint: str = "", *, key: bool = False, error: bool = False
+    ) -> Problem:
+        """A problem (a warning, unless it is an error) with what is written at `path`, noticed by somebody else."""
+        start, end = self.tree.marks(path, key=key)
+        return self.tree.problem(code, message, start, end, hint, "error" if error else "warning")
+
+    def gate_positions(self, place: int) -> tuple[Position, ...]:
+        """Where each gate of route `place` is written: in the route, or under the name it uses."""
+        return tuple(self.position(path) for path in gate_paths(self.tree, ("routes", place, "gates")))
+
     def require(self) -> Config:
         """The configuration.
 
@@ -59,24 +79,10 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Loaded:
 
     @param environ: what `${NAME}` refers to.
     """
-    name = str(path)
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(limits.CONFIG_FILE_BYTES + 1)
-    except OSError as error:
-        return _unreadable(name, f"cannot be read: {error.strerror}", "")
-    if len(data) > limits.CONFIG_FILE_BYTES:
-        return _unreadable(name, f"is larger than {limits.CONFIG_FILE_BYTES // limits.MIB} MiB", "")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return _unreadable(name, f"is not UTF-8 text (line {line})", "save it as UTF-8")
-    return load_text(text, name, environ)
-
-
-def _unreadable(name: str, message: str, hint: str) -> Loaded:
-    return Loaded(None, (Problem("error", "file", f"the file {message}", name, hint=hint),), Tree())
+    text = read_text(Path(path))
+    if isinstance(text, Problem):
+        return Loaded(None, (text,), Tree())
+    return load_text(text, str(path), environ)
 
 
 def load_text(text: str, name: str, environ: Mapping[str, str]) -> Loaded:
@@ -87,10 +93,13 @@ def load_text(text: str, name: str, environ: Mapping[str, str]) -> Loaded:
 
 def _load(text: str, name: str, environ: Mapping[str, str]) -> Loaded:
     tree = Tree()
-    tree.root = tree.compose(text, name)
+    root = tree.compose(text, name)
     config = None
-    if tree.root is not None:
+    if root is not None:
+        tree.root = with_includes(tree, root)
         config = _validate(tree, _data(tree, tree.root, environ))
+    if config is not None:
+        lint(tree, config)
     found = sorted(tree.problems, key=lambda one: (one.file != name, one.file, one.line, one.column))
     if any(one.severity == "error" for one in found):
         config = None
@@ -107,6 +116,8 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
         for fault in done.faults:
             offset = fault.offset + quoted if node.start_mark.line == node.end_mark.line else 0
             tree.add(fault.code, fault.message, node.start_mark, node.end_mark, fault.hint, offset=offset)
+        if done.secret:
+            tree.secrets.add(done.text)
         return scalar_value(node, done.text) if done.text else ""
 
     return tree.plain(root, scalar)
@@ -122,20 +133,4 @@ def _validate(tree: Tree, data: Any) -> Config | None:
     except ValidationError as error:
         note_errors(tree, error, Config)
         return None
-    return None if tree.problems else _finish(tree, config)
-
-
-def _finish(tree: Tree, config: Config) -> Config:
-    """`config` with what was left implicit spelled out: pools of one, paths beside the file that names them."""
-    upstreams = dict(config.upstreams)
-    routes: list[Route] = []
-    for place, route in enumerate(config.routes):
-        if route.upstream is not None and route.upstream not in upstreams and looks_like_address(route.upstream):
-            upstreams[route.upstream] = Upstream(servers=(Server.model_validate({"url": route.upstream}),))
-        if route.static is not None:
-            where = Path(tree.position(("routes", place, "static")).file).parent
-            static = route.static.model_copy(update={"root": str(where / route.static.root)})
-            route = route.model_copy(update={"static": static})
-        routes.append(route)
-    changes: dict[str, Any] = {"upstreams": upstreams, "routes": tuple(routes)}
-    return config.model_copy(update=changes)
+    return None if tree.problems else resolve(tree, config)

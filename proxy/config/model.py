@@ -10,8 +10,9 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from proxy.config.bounds import Limits, Timeouts
 from proxy.config.endpoint import parse_endpoint
+from proxy.config.gates import Gate
 from proxy.config.routes import NetworkValue, Route
-from proxy.config.upstreams import Upstream
+from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.values import (
     FieldName,
     FieldValue,
@@ -121,12 +122,27 @@ class RouteTest(Wish):
     headers: dict[FieldName, StrictStr] = {}
 
 
+class Defaults(Wish):
+    """What every upstream starts from; what an upstream says itself comes first."""
+
+    upstream: UpstreamSettings = UpstreamSettings()
+
+
 class Config(Wish):
-    """Everything that a configuration file says, with the defaults for what it does not say."""
+    """Everything that a configuration file says, with the defaults for what it does not say.
+
+    @ivar include: files and directories that upstreams, gates, routes and tests come from as well.
+    @ivar gates: lists of gates that routes use by name; in a loaded configuration, routes have them expanded.
+    @ivar access_log: a file, `stdout`, or None for no log.
+    """
+
+    include: Annotated[tuple[StrictStr, ...], OneOrMany()] = ()
 
     listen: Annotated[tuple[Listener, ...], OneOrMany(), Field(min_length=1)] = (Listener(endpoint="tcp:8080"),)
     trusted_proxies: Annotated[tuple[NetworkValue, ...], OneOrMany()] = ()
+    defaults: Defaults = Defaults()
     upstreams: dict[Name, Upstream] = {}
+    gates: dict[Name, tuple[Gate, ...]] = {}
     routes: tuple[Route, ...]
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

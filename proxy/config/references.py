@@ -17,6 +17,7 @@ from proxy.config.translate import near
 def check_references(tree: Tree, data: dict[str, Any]) -> None:
     """Add a problem to `tree` for each name in `data` that leads nowhere or is given twice."""
     _check_upstreams(tree, data)
+    _check_gates(tree, data)
     _check_route_names(tree, data)
     _check_demo(tree, data)
     _check_tests(tree, data)
@@ -46,6 +47,37 @@ def _check_upstreams(tree: Tree, data: dict[str, Any]) -> None:
         if isinstance(name, str) and name not in names and not looks_like_address(name):
             more = "name one under `upstreams:`, or write the URL of a server"
             _unknown(tree, "upstream", name, names, ("routes", place, "upstream"), more)
+
+
+def _check_gates(tree: Tree, data: dict[str, Any]) -> None:
+    named = _mapping(data.get("gates"))
+    for place, route in _mappings(data.get("routes")):
+        for path, name in _uses(("routes", place, "gates"), route.get("gates")):
+            if name not in named:
+                _unknown(tree, "gate", name, named, path, "name a list of gates under `gates:`")
+    for name, gates in named.items():
+        for path, used in _uses(("gates", name), gates):
+            if used not in named:
+                _unknown(tree, "gate", used, named, path)
+            elif _reaches(named, used, name, set()):
+                tree.add_at("gate-loop", f"the gates `{name}` use themselves", path, "remove this one")
+
+
+def _uses(path: Path, gates: Any) -> Iterator[tuple[Path, str]]:
+    """The names in a list of gates, with where they stand."""
+    for place, gate in enumerate(gates if isinstance(gates, list) else []):
+        name = _mapping(gate).get("use", gate)
+        if isinstance(name, str):
+            yield (*path, place), name
+
+
+def _reaches(named: dict[str, Any], start: str, goal: str, seen: set[str]) -> bool:
+    if start == goal:
+        return True
+    if start in seen:
+        return False
+    seen.add(start)
+    return any(_reaches(named, name, goal, seen) for _, name in _uses((), named.get(start)))
 
 
 def _check_route_names(tree: Tree, data: dict[str, Any]) -> None:

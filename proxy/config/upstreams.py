@@ -9,7 +9,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from proxy import limits
 from proxy.config.address import Address, parse_address
 from proxy.config.bounds import UpstreamTimeouts
-from proxy.config.values import Name, ShortWish, StrictInt, Wish, wrong
+from proxy.config.values import Name, OneOrMany, ShortWish, StrictInt, Wish, wrong
 
 ServerAddress = Annotated[
     Address,
@@ -37,20 +37,25 @@ class Server(ShortWish):
         return self.name or self.url.text
 
 
-class Upstream(Wish):
-    """A pool of servers that serve the same.
+class UpstreamSettings(Wish):
+    """How servers are chosen and spoken to.
 
     @ivar connections: at most this many open connections to each server.
     @ivar idle_connections: at most this many of them are kept open while unused.
     @ivar host: whether the server sees the client's Host or its own address.
     """
 
-    servers: Annotated[tuple[Server, ...], Field(min_length=1)]
     balance: Literal["round_robin"] = "round_robin"
     connections: Annotated[StrictInt, Field(ge=1, le=65536)] = limits.UPSTREAM_CONNECTIONS
     idle_connections: Annotated[StrictInt, Field(ge=0, le=65536)] = limits.UPSTREAM_IDLE_CONNECTIONS
     host: Literal["keep", "upstream"] = "keep"
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
+
+
+class Upstream(UpstreamSettings):
+    """A pool of servers that serve the same."""
+
+    servers: Annotated[tuple[Server, ...], OneOrMany(), Field(min_length=1)]
 
     @model_validator(mode="after")
     def _tell_apart(self) -> Self:

@@ -95,7 +95,7 @@ class OneOrMany:
 
 
 def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) or value is None else [value]
+    return value if isinstance(value, list | tuple) or value is None else [value]
 
 
 def _seconds(value: Any) -> float:

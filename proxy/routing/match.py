@@ -41,6 +41,10 @@ class Condition(Protocol):
     def unmet(self) -> str:
         """Why it was rejected, in words that follow the name of the route."""
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Two conditions with the same key accept the same requests."""
+
 
 class Methods:
     """The method is one of these. Whoever serves GET serves HEAD (RFC 9110 section 9.3.2)."""
@@ -49,6 +53,7 @@ class Methods:
         self.methods = frozenset(method.encode("ascii") for method in methods)
         if b"GET" in self.methods:
             self.methods |= {b"HEAD"}
+        self.key = ("methods", self.methods)
         self.unmet = f"the method is not {' or '.join(methods)}"
 
     def accepts(self, request: Request) -> bool:
@@ -61,6 +66,7 @@ class HeaderValue:
     def __init__(self, name: bytes, wanted: ValueMatch) -> None:
         self.name = name.lower()
         self._values = _Values(wanted)
+        self.key = ("header", self.name, *self._values.key)
         self.unmet = f"the header {name.decode('ascii')} {self._values.unmet}"
 
     def accepts(self, request: Request) -> bool:
@@ -73,6 +79,7 @@ class QueryValue:
     def __init__(self, name: str, wanted: ValueMatch) -> None:
         self.name = name.encode("utf-8")
         self._values = _Values(wanted)
+        self.key = ("query", self.name, *self._values.key)
         self.unmet = f"the query parameter {name} {self._values.unmet}"
 
     def accepts(self, request: Request) -> bool:
@@ -90,6 +97,7 @@ class _Values:
         self._exact = None if wanted.exact is None else wanted.exact.encode("utf-8")
         self._regex: re.Pattern[bytes] | None = wanted.regex
         self._present = wanted.present
+        self.key = self._exact, self._regex, self._present
         if self._exact is not None:
             self.unmet = f"is not {wanted.exact!r}"
         elif self._regex is not None:
@@ -110,6 +118,7 @@ class ClientNetworks:
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
+        self.key = ("client", frozenset(self._networks))
         self.unmet = f"the client is not in {' or '.join(map(str, networks))}"
 
     def accepts(self, request: Request) -> bool:

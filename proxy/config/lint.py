@@ -1,0 +1,208 @@
+"""What is allowed in a configuration and yet most likely a mistake: warnings, each with a code.
+
+What needs the order of routes is in `proxy.routing.lint`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path as FilePath
+
+import yaml
+
+from proxy.config.document import Tree
+from proxy.config.gates import Gate
+from proxy.config.model import Config
+from proxy.config.problem import Path
+from proxy.config.regex import may_explode
+from proxy.config.resolve import gate_paths
+from proxy.config.routes import Route
+
+# Fields and parameters whose values open doors.
+_SECRET_FIELDS = re.compile(rb"(?i)(?:authorization|.*(?:api-?key|token|secret|password).*)\Z")
+_FORWARDING_TIMEOUTS = ("connect", "response_head", "response_idle", "tunnel_idle")
+
+
+def lint(tree: Tree, config: Config) -> None:
+    """Add a warning to `tree` for each thing in `config` that its author probably did not mean."""
+    for rule in _RULES:
+        rule(tree, config)
+
+
+def _warn(tree: Tree, code: str, message: str, path: Path, hint: str = "", *, key: bool = False) -> None:
+    tree.add_at(code, message, path, hint, key=key, severity="warning")
+
+
+def _unused(tree: Tree, config: Config) -> None:
+    used = {route.upstream for route in config.routes}
+    for name in config.upstreams:
+        if name not in used:
+            _warn(tree, "unused-upstream", f"no route uses the upstream `{name}`", ("upstreams", name), key=True)
+    texts = _names_used(tree)
+    for name in config.gates:
+        if name not in texts:
+            _warn(tree, "unused-gates", f"no route uses the gates `{name}`", ("gates", name), key=True)
+
+
+def _names_used(tree: Tree) -> set[str]:
+    """The names of gates that any list of gates uses."""
+    names: set[str] = set()
+    for path in (("routes",), ("gates",)):
+        node = tree.node(path)
+        if isinstance(node, yaml.SequenceNode):
+            mappings = (item for item in node.value if isinstance(item, yaml.MappingNode))
+            lists = [tree.pairs(item)["gates"][1] for item in mappings if "gates" in tree.pairs(item)]
+        else:
+            lists = [pair[1] for pair in tree.pairs(node).values()] if isinstance(node, yaml.MappingNode) else []
+        for gates in lists:
+            for gate in gates.value:
+                name = gate if isinstance(gate, yaml.ScalarNode) else tree.pairs(gate).get("use", (None, None))[1]
+                if isinstance(name, yaml.ScalarNode):
+                    names.add(name.value)
+    return names
+
+
+def _weights(tree: Tree, config: Config) -> None:
+    for name, upstream in config.upstreams.items():
+        if all(server.weight == 0 for server in upstream.servers):
+            message = f"every server of `{name}` has the weight 0: none gets a request"
+            _warn(tree, "weights-zero", message, ("upstreams", name, "servers"), "give one of them a weight above 0")
+        if upstream.idle_connections > upstream.connections and "idle_connections" in upstream.model_fields_set:
+            message = f"`idle_connections` is above `connections`: more than {upstream.connections} are never open"
+            _warn(tree, "contradiction", message, ("upstreams", name, "idle_connections"))
+
+
+def _strips_nothing(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        for at, gate in _gates(tree, place, route):
+            if gate.headers is not None:
+                continue
+            if gate.strip_prefix is None or route.path is None:
+                break  # what the path is from here on cannot be told
+            prefix = gate.strip_prefix.decode("ascii")
+            texts = [path.prefix or path.exact for path in route.path]
+            if all(text is not None and not _is_below(text, prefix) for text in texts):
+                message = f"`strip_prefix: {prefix}` never finds its prefix on this route"
+                hint = f"the route takes {' and '.join(f'`{text}`' for text in texts)}"
+                _warn(tree, "strips-nothing", message, at, hint)
+            break
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == "/" or path == prefix or path.startswith(prefix + "/") or prefix.startswith(path.rstrip("/") + "/")
+
+
+def _regexes(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        where: Path = ("routes", place)
+        for number, host in enumerate(route.host or ()):
+            if host.regex is not None:
+                _one_regex(tree, host.regex, (*where, "host", number, "regex"))
+                _anchors(tree, host.regex, (*where, "host", number, "regex"), both=True)
+        for number, path in enumerate(route.path or ()):
+            if path.regex is not None:
+                _one_regex(tree, path.regex, (*where, "path", number, "regex"))
+                _anchors(tree, path.regex, (*where, "path", number, "regex"), both=False)
+        for key, values in (("headers", route.headers), ("query", route.query)):
+            for name, value in values.items():
+                if value.regex is not None:
+                    text = name.decode("ascii") if isinstance(name, bytes) else name
+                    _one_regex(tree, value.regex, (*where, key, text, "regex"))
+        for at, gate in _gates(tree, place, route):
+            if gate.rewrite is not None:
+                _one_regex(tree, gate.rewrite.regex, (*at, "rewrite", "regex"))
+
+
+def _one_regex(tree: Tree, regex: re.Pattern[bytes], path: Path) -> None:
+    if may_explode(regex.pattern.decode("utf-8")):
+        message = "this regular expression may take exponential time: it repeats a repetition"
+        _warn(
+            tree, "regex-backtracking", message, path, "make the inner or the outer repetition possessive: `++`, `*+`"
+        )
+
+
+def _anchors(tree: Tree, regex: re.Pattern[bytes], path: Path, *, both: bool) -> None:
+    pattern = regex.pattern
+    begins, ends = pattern.startswith((b"^", b"\\A", b"(?i)^")), pattern.endswith((b"$", b"\\Z"))
+    if not begins or (both and not ends):
+        what = "begins with `^` and ends with `$`" if both else "begins with `^`"
+        _warn(
+            tree,
+            "regex-unanchored",
+            "this regular expression fits anywhere in the text",
+            path,
+            f"one that {what} does not",
+        )
+
+
+def _secrets(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        for at, gate in _gates(tree, place, route):
+            if gate.headers is None:
+                continue
+            for verb, fields in (("set", gate.headers.request.set), ("add", gate.headers.request.add)):
+                for name in filter(_SECRET_FIELDS.match, fields):
+                    _one_secret(tree, name, (*at, "headers", "request", verb, name.decode("ascii")))
+
+
+def _one_secret(tree: Tree, name: bytes, path: Path) -> None:
+    node = tree.node(path)
+    if isinstance(node, yaml.ScalarNode) and "${" not in node.value:
+        hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
+        _warn(tree, "plain-secret", f"a secret for `{name.decode('ascii')}` in plain text", path, hint)
+
+
+def _gates(tree: Tree, place: int, route: Route) -> Iterable[tuple[Path, Gate]]:
+    """The gates of a route, each with where it is written."""
+    if not route.gates:
+        return ()
+    return zip(gate_paths(tree, ("routes", place, "gates")), route.gates, strict=True)
+
+
+def _no_effect(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        if route.upstream is not None:
+            continue
+        idle: list[Path] = [("upgrade",)] if "upgrade" in route.model_fields_set else []
+        idle += [("timeouts", name) for name in _FORWARDING_TIMEOUTS if name in route.timeouts.model_fields_set]
+        for path in idle:
+            message = f"`{path[-1]}` does nothing on a route to `{route.target}`"
+            _warn(tree, "no-effect", message, ("routes", place, *path), key=True)
+
+
+def _trust(tree: Tree, config: Config) -> None:
+    for place, network in enumerate(config.trusted_proxies):
+        if network.prefixlen == 0:
+            message = "every client is trusted to say who it is: X-Forwarded-For can be forged"
+            _warn(tree, "trusts-everyone", message, ("trusted_proxies", place), "name the proxies in front of this one")
+
+
+def _timeouts(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        _one_timeouts(tree, config, place, route)
+    if 0 < config.timeouts.tunnel_idle < config.timeouts.response_idle:
+        message = "`tunnel_idle` is shorter than `response_idle`: WebSockets are quiet for longer than downloads"
+        _warn(tree, "contradiction", message, ("timeouts", "tunnel_idle"))
+
+
+def _one_timeouts(tree: Tree, config: Config, place: int, route: Route) -> None:
+    if route.upstream is None:
+        return
+    timeouts = config.timeouts_of(route)
+    given = route.timeouts.model_fields_set & {"connect", "response_head"}
+    if given and 0 < timeouts.response_head < timeouts.connect:
+        message = f"`response_head` ({timeouts.response_head:g}s) is shorter than `connect` ({timeouts.connect:g}s)"
+        _warn(tree, "contradiction", message, ("routes", place, "timeouts", min(given)))
+
+
+def _directories(tree: Tree, config: Config) -> None:
+    for place, route in enumerate(config.routes):
+        if route.static is not None and not FilePath(route.static.root).exists():
+            message = f"`{route.static.root}` does not exist"
+            _warn(tree, "missing-directory", message, ("routes", place, "static", "root"))
+
+
+_RULES: tuple[Callable[[Tree, Config], None], ...] = (
+    _unused, _weights, _strips_nothing, _regexes, _secrets, _no_effect, _trust, _timeouts, _directories,
+)  # fmt: skip

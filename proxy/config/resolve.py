@@ -1,0 +1,73 @@
+"""What a configuration leaves implicit, spelled out: defaults, named gates, pools of one, paths beside their file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proxy.config import problem
+from proxy.config.address import looks_like_address
+from proxy.config.document import Tree
+from proxy.config.gates import Gate
+from proxy.config.model import Config
+from proxy.config.routes import Route
+from proxy.config.upstreams import Server, Upstream, UpstreamSettings
+
+
+def resolve(tree: Tree, config: Config) -> Config:
+    """`config`, valid in itself, as the rest of the program wants it."""
+    defaults = config.defaults.upstream
+    upstreams = {name: _with_defaults(upstream, defaults) for name, upstream in config.upstreams.items()}
+    for route in config.routes:
+        if route.upstream is not None and route.upstream not in upstreams and looks_like_address(route.upstream):
+            alone = Upstream(servers=(Server.model_validate({"url": route.upstream}),))
+            upstreams[route.upstream] = _with_defaults(alone, defaults)
+    routes = tuple(_resolved(tree, config, place, route) for place, route in enumerate(config.routes))
+    return config.model_copy(update={"upstreams": upstreams, "routes": routes})
+
+
+def _with_defaults(upstream: Upstream, defaults: UpstreamSettings) -> Upstream:
+    if not defaults.model_fields_set:
+        return upstream
+    changes: dict[str, Any] = {
+        name: getattr(defaults, name) for name in defaults.model_fields_set - upstream.model_fields_set
+    }
+    own = upstream.timeouts.model_dump(exclude_unset=True)
+    if own and "timeouts" in defaults.model_fields_set:
+        changes["timeouts"] = defaults.timeouts.model_copy(update=own)
+    return upstream.model_copy(update=changes)
+
+
+def _resolved(tree: Tree, config: Config, place: int, route: Route) -> Route:
+    changes: dict[str, Any] = {}
+    if route.static is not None:
+        directory = Path(tree.position(("routes", place, "static")).file).parent
+        changes["static"] = route.static.model_copy(update={"root": str(directory / route.static.root)})
+    if any(gate.use is not None for gate in route.gates):
+        changes["gates"] = tuple(_expanded(route.gates, config.gates))
+    return route.model_copy(update=changes) if changes else route
+
+
+def _expanded(gates: Sequence[Gate], named: Mapping[str, Sequence[Gate]]) -> Iterator[Gate]:
+    """`gates` with every name replaced by the gates of that name."""
+    for gate in gates:
+        if gate.use is None:
+            yield gate
+        else:
+            yield from _expanded(named[gate.use], named)
+
+
+def gate_paths(tree: Tree, path: problem.Path) -> Iterator[problem.Path]:
+    """Where the gates of the list at `path` are written, one path for each gate that `resolve` leaves there."""
+    node = tree.node(path)
+    for place, item in enumerate(node.value if isinstance(node, yaml.SequenceNode) else ()):
+        name = item
+        if isinstance(item, yaml.MappingNode):
+            name = tree.pairs(item).get("use", (None, None))[1]
+        if isinstance(name, yaml.ScalarNode):
+            yield from gate_paths(tree, ("gates", name.value))
+        else:
+            yield (*path, place)

@@ -1,0 +1,124 @@
+"""Routes that no request reaches, requests that no route takes: warnings that need the order of routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy.config import Loaded, Problem
+from proxy.message import Fields
+from proxy.routing.entries import Entry, Route, canonical_path
+from proxy.routing.explain import path_fits
+from proxy.routing.match import Methods
+from proxy.routing.path import normalize
+from proxy.routing.table import Router
+
+# What stands for the host or the path of an entry: its text, or its regular expression.
+_Place = tuple[object, object]
+_ANY = "*"
+
+
+def lint(loaded: Loaded, router: Router) -> list[Problem]:
+    """A warning for each route that is never chosen, redirects to itself, or is missed."""
+    problems = [*_unreachable(loaded, router), *_loops(loaded, router)]
+    if missing := _no_catch_all(loaded, router):
+        problems.append(missing)
+    return problems
+
+
+def _warning(loaded: Loaded, route: Route, code: str, message: str, hint: str = "") -> Problem:
+    return loaded.problem_at(("routes", route.place), code, message, hint)
+
+
+def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
+    """Routes of which every entry comes after another that takes all its requests."""
+    asked: dict[_Place, list[Entry]] = {}
+    winner: dict[Route, Entry | None] = {}
+    for entry in router.entries:
+        earlier = next((one for place in _wider(entry) for one in asked.get(place, ()) if _covers(one, entry)), None)
+        if earlier is None:
+            winner[entry.route] = None
+            asked.setdefault((_host(entry), _path(entry)), []).append(entry)
+        else:
+            winner.setdefault(entry.route, earlier)
+    for route, above in winner.items():
+        if above is not None:
+            other = above.route
+            message = (
+                f"this route is never reached: `{other.name}` in line {other.position.line} takes all its requests"
+            )
+            yield _warning(loaded, route, "unreachable-route", message, "remove one of them, or set `priority:`")
+
+
+def _host(entry: Entry) -> object:
+    if entry.host is None or entry.host.name == "*":
+        return _ANY
+    return entry.host.name or entry.host.regex
+
+
+def _path(entry: Entry) -> object:
+    path = entry.path
+    if path is None or path.prefix == "/":
+        return _ANY
+    if path.exact is not None:
+        return "=", canonical_path(path.exact)
+    return path.regex if path.prefix is None else canonical_path(path.prefix)
+
+
+def _wider(entry: Entry) -> Iterator[_Place]:
+    """Every host and path that takes at least the requests of `entry`: its own, and those above them."""
+    host, path = _host(entry), _path(entry)
+    hosts = [host]
+    if isinstance(host, str) and host != _ANY:
+        labels = host.removeprefix("*.").split(".")
+        hosts += ["*." + ".".join(labels[start:]) for start in range(1, len(labels))]
+    paths = [path]
+    text = path[1] if isinstance(path, tuple) else path
+    if isinstance(text, bytes):
+        segments = text.split(b"/")
+        paths += [b"/".join(segments[:end]) + tail for end in range(1, len(segments) + 1) for tail in (b"", b"/")]
+    for one_host in dict.fromkeys((*hosts, _ANY)):
+        for one_path in dict.fromkeys((*paths, _ANY)):
+            yield one_host, one_path
+
+
+def _covers(earlier: Entry, entry: Entry) -> bool:
+    """Whether the conditions of `earlier` accept all that those of `entry` accept. Both are on fitting places."""
+    if earlier.route is entry.route:
+        return False
+    path = entry.path
+    if path is not None and path.prefix is not None and earlier.path is not None and earlier.path.prefix is not None:
+        # `/a/` does not take `/a`, which the prefix `/a` does.
+        wide, narrow = canonical_path(earlier.path.prefix), canonical_path(path.prefix)
+        if wide != b"/" and wide.endswith(b"/") and not narrow.startswith(wide):
+            return False
+    keys = {condition.key for condition in entry.route.conditions}
+    methods = {method for one in entry.route.conditions if isinstance(one, Methods) for method in one.methods}
+    for condition in earlier.route.conditions:
+        wider = isinstance(condition, Methods) and methods and methods <= condition.methods
+        if condition.key not in keys and not wider:
+            return False
+    return True
+
+
+def _loops(loaded: Loaded, router: Router) -> Iterator[Problem]:
+    """Redirects to a path that the same route redirects again."""
+    for route in router.routes:
+        redirect = route.wish.redirect
+        if redirect is None or not redirect.to.startswith(b"/") or route.conditions:
+            continue
+        to = redirect.to.partition(b"?")[0].partition(b"#")[0]
+        if route.wish.path is None or any(path_fits(path, to) for path in route.wish.path):
+            host = (route.wish.host[0].name or "") if route.wish.host else ""
+            chosen = router.route(host.replace("*", "a").encode(), normalize(to), b"GET", Fields(), b"", "")
+            if chosen is route:
+                message = f"this route redirects to `{to.decode('ascii')}`, which it redirects again"
+                yield _warning(loaded, route, "redirect-loop", message)
+
+
+def _no_catch_all(loaded: Loaded, router: Router) -> Problem | None:
+    for entry in router.entries:
+        if _host(entry) == _ANY and _path(entry) == _ANY and not entry.route.conditions:
+            return None
+    message = "no route takes what the others leave: such requests get a 404"
+    hint = "say so with a last route, such as `- {path: /, respond: {status: 404, body: nothing here}}`"
+    return loaded.problem_at(("routes",), "no-catch-all", message, hint, key=True)
