@@ -69,6 +69,7 @@ class Containers:
         }
         (self.directory / "containers.conf").write_text(_CONTAINERS_CONF)
         (self.directory / "storage.conf").write_text(_STORAGE_CONF.format(directory=self.directory))
+        self._started: list[str] = []
 
     def make_base(self) -> None:
         """Put `BASE` into the storage; skip the test where containers cannot run at all."""
@@ -96,7 +97,9 @@ class Containers:
 
     def start(self, image: str, *options: str | os.PathLike[str], command: Sequence[str] = ()) -> str:
         """The id of a container that runs in the background, until `close()` at the latest."""
-        return self.run("podman", "run", "--detach", *options, image, *command)
+        container = self.run("podman", "run", "--detach", *options, image, *command)
+        self._started.append(container)
+        return container
 
     def is_running(self, container: str) -> bool:
         return self.run("podman", "inspect", "--format", "{{.State.Running}}", container) == "true"
@@ -106,9 +109,12 @@ class Containers:
         return json.loads(self.run("podman", "image", "inspect", image))[0]
 
     def close(self) -> None:
-        """Remove containers, images and the storage."""
-        self._execute("podman", "rm", "--all", "--force", "--time", "0")
-        self._execute("podman", "rmi", "--all", "--force")
+        """End the containers and remove the storage with all that is in it."""
+        # The newest first: a container whose network another one shares cannot go before it.
+        for container in reversed(self._started):
+            self._execute("podman", "rm", "--force", "--time", "0", container)
+        # The storage driver mounts its folder on itself, and leaves it so.
+        self._execute("umount", self.directory / "images" / "overlay")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _execute(
