@@ -14,7 +14,7 @@ from tests.bench.results import Report, RowResult
 from tests.bench.run import measure_all
 from tests.bench.versions import all_versions
 
-_FIRST_PORT, _LAST_PORT = 23000, 23899
+FIRST_PORT, LAST_PORT = 23000, 23899
 
 
 def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -82,7 +82,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     chosen = rows.choose(arguments.rows or (list(rows.QUICK) if arguments.quick else []))
     present, missing = provide(choose_peers(names))
     raise_open_files()
-    ports = Ports(_FIRST_PORT, _LAST_PORT)
+    ports = Ports(FIRST_PORT, LAST_PORT)
     results: list[RowResult] = []
     for result in measure_all(chosen, present, ports, rounds=arguments.rounds, seconds=arguments.seconds):
         results.append(result)

@@ -24,7 +24,7 @@ _LINE = 19
 _TITLE = 30
 _HEADER = 74
 # A bar longer than so many times the median is cut, or the others could not be compared any more.
-_CUT = 3.0
+_CUT = 4.0
 
 _STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #3d444d; }

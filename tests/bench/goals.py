@@ -27,8 +27,15 @@ _TWISTED = "twisted.web.proxy"
 
 
 def verdicts(report: Report) -> list[Verdict]:
-    """Every goal for which the run has the figures."""
-    return [*_beside_twisted(report), *_cheaper(report), *_beside_nginx(report), *_growth(report)]
+    """Every goal for which the run has the figures; first of all, that this proxy made no error."""
+    return [*_clean(report), *_beside_twisted(report), *_cheaper(report), *_beside_nginx(report), *_growth(report)]
+
+
+def _clean(report: Report) -> Iterator[Verdict]:
+    rows = [result for result in report.rows if OURS in result.outcomes]
+    if rows:
+        failed = [result.row.name for result in rows if not result.clean(OURS)]
+        yield Verdict("no error in any row", f"errors in {', '.join(failed)}" if failed else "none", not failed)
 
 
 def _beside_twisted(report: Report) -> Iterator[Verdict]:

@@ -41,6 +41,10 @@ class Cores:
         """Whether there is only one core: the figures then say little."""
         return self.proxy == self.load
 
+    def on_load(self) -> contextlib.AbstractContextManager[None]:
+        """Inside the block this process, and what it starts, stays away from the core of the proxy."""
+        return pinned(self.load)
+
 
 def raise_open_files(wanted: int = OPEN_FILES) -> int:
     """Allow this process and its children `wanted` descriptors, or as many as may be had; returns how many."""
@@ -68,7 +72,7 @@ class Program:
     ) -> None:
         self.log = log
         self.name = Path(argv[0]).name
-        with log.open("wb") as output, _pinned(core):
+        with log.open("wb") as output, pinned(core):
             self._popen = subprocess.Popen(
                 [os.fspath(word) for word in argv],
                 stdin=subprocess.DEVNULL,
@@ -130,8 +134,8 @@ class Program:
 
 
 @contextlib.contextmanager
-def _pinned(core: int) -> Iterator[None]:
-    """A child inherits the affinity of its parent, so the parent moves for a moment."""
+def pinned(core: int) -> Iterator[None]:
+    """Inside the block this process runs on one core; a child inherits that from its parent."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:

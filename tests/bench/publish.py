@@ -9,6 +9,7 @@ from tests.bench.results import Report
 DOCS = ROOT / "docs"
 _BEGIN = "<!-- the bench writes from here -->"
 _END = "<!-- to here -->"
+_CHART = "![CPU µs for each request, by proxy and row](performance.svg)"
 
 
 def write(report: Report, directory: Path) -> None:
@@ -35,4 +36,4 @@ def insert(page: str, report: Report) -> str:
     lines = "\n".join(
         f"- {'reached' if one.reached else '**missed**'}: {one.goal}: {one.measured}" for one in goals.verdicts(report)
     )
-    return f"{before}{_BEGIN}\n\n{lines}\n\n{table.full(report)}\n\n{_END}{after}"
+    return f"{before}{_BEGIN}\n\n{_CHART}\n\n{lines}\n\n{table.full(report)}\n\n{_END}{after}"

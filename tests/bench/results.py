@@ -95,6 +95,11 @@ class RowResult:
     row: Row
     outcomes: Mapping[str, Outcome]
 
+    def clean(self, peer: str) -> bool:
+        """Whether a proxy was measured, without an error: cheap answers that are errors prove nothing."""
+        outcome = self.outcomes.get(peer)
+        return outcome is not None and outcome.cost is not None and not outcome.errors and not outcome.failure
+
     def cost(self, peer: str) -> float | None:
         outcome = self.outcomes.get(peer)
         return outcome.cost if outcome else None

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import os
 import socket
 import sys
 import tempfile
@@ -102,7 +101,7 @@ class Bench:
             # Turn about: nobody always follows the one that left the machine hot.
             for one in (*running[number % len(running) :], *running[: number % len(running)]):
                 try:
-                    rounds[one.peer.name].append(self._one_round(row, one))
+                    rounds[one.peer.name].append(self.one_round(row, one))
                 except (BenchError, OSError) as error:
                     failures[one.peer.name] = str(error)
         return {
@@ -114,7 +113,8 @@ class Bench:
             for one in running
         }
 
-    def _one_round(self, row: Row, one: Running) -> Round:
+    def one_round(self, row: Row, one: Running) -> Round:
+        """Put the load of a row on a proxy once."""
         forwarded = self.http.requests()
         one.meter.reset_peak()
         cpu, began = one.meter.cpu(), time.monotonic()
@@ -221,20 +221,15 @@ def measure_all(
 ) -> Iterator[RowResult]:
     """Measure row after row; a proxy is left out of rows that it cannot do (its cell says so)."""
     cores = Cores.of_this_machine()
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cores.load})
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            bench = Bench(cores, ports, Path(folder), rounds=rounds, seconds=seconds)
-            try:
-                for row in rows:
-                    able = [peer for peer in peers if _able(peer, row)]
-                    print(f"{row.name}: {', '.join(peer.name for peer in able)}", file=sys.stderr, flush=True)
-                    yield bench.measure(row, able)
-            finally:
-                bench.close()
-    finally:
-        os.sched_setaffinity(0, before)
+    with cores.on_load(), tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        bench = Bench(cores, ports, Path(folder), rounds=rounds, seconds=seconds)
+        try:
+            for row in rows:
+                able = [peer for peer in peers if _able(peer, row)]
+                print(f"{row.name}: {', '.join(peer.name for peer in able)}", file=sys.stderr, flush=True)
+                yield bench.measure(row, able)
+        finally:
+            bench.close()
 
 
 def _able(peer: Peer, row: Row) -> bool:
