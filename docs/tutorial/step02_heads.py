@@ -121,11 +121,12 @@ class Channel(Protocol):
         self.hang_up()
 
     def hang_up(self) -> None:
-        if self.server is not None:
-            self.server.forget_channel()
-        elif self.connector is not None:
-            self.connector.stopConnecting()
-        self.server = self.connector = None
+        # Forget first: what we end here reports its end at once, and is nobody's business any more.
+        server, connector, self.server, self.connector = self.server, self.connector, None, None
+        if server is not None:
+            server.forget_channel()
+        elif connector is not None:
+            connector.stopConnecting()
 
 
 class Server(Protocol):

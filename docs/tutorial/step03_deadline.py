@@ -51,8 +51,10 @@ class TimedChannel(Channel):
         super().connectionLost(reason)
 
     def time_passed(self) -> None:
-        if self.request is None and self.reader.buffered == 0:
-            self.transport.loseConnection()  # idle between two requests: nobody is waiting for an answer
+        if self.request is None and self.reader.buffered == 0 and not self.committed:
+            self.committed = True  # idle between two requests: nobody is waiting for an answer
+            self.alarm.set(self.seconds)
+            self.transport.loseConnection()
         elif not self.reader.done:
             self.refuse(408, "the request did not arrive in time")
         else:

@@ -90,16 +90,13 @@ class Exchange:
         self._sink: Sink | None = None
         self._chunked = False
         self._close = not keeps_alive(request)
+        self._failure: ProxyError | None = None
 
     # the request's body
 
     @property
     def chunked_request(self) -> bool:
         return not self._reader.length_known
-
-    @property
-    def request_done(self) -> bool:
-        return self._reader.done
 
     def upload_to(self, sink: Sink) -> None:
         """From now on the body goes to `sink`, as it arrives."""
@@ -154,7 +151,6 @@ class Exchange:
 
     async def run(self, respond: Respond) -> None:
         """Tell the story to its end; `fail` may end it early."""
-        self._failure: ProxyError | None = None
         self._story = Deferred.fromCoroutine(respond(self))
         try:
             await self._story
@@ -213,8 +209,8 @@ class Channel(Protocol):
             self._fail(ProxyError(Source.UPSTREAM, "upstream.response.timeout", 504))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._alarm.clear()
         self._fail(client_closed())
+        self._alarm.clear()
 
     # the conversation
 

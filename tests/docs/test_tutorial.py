@@ -382,6 +382,21 @@ def test_every_wait_ends(start: Start, upstream: Upstream, step: str) -> None:
     assert raw(running, b"") == b""  # idle: closed without a word
 
 
+@pytest.mark.parametrize("step", ["step03_deadline", "step04_story", "step05_pool", "step06_flow"])
+def test_a_connection_that_is_never_made_is_given_up(start: Start, step: str) -> None:
+    with closing(socket.socket()) as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())  # more than the backlog: the kernel ignores the next one
+        running = start(step, f"127.0.0.1:{full.getsockname()[1]}", "0.3")
+        assert outcome(running)[0] in (502, 504)
+        for client in waiting:
+            client.close()
+
+
 # ----------------------------------------------------------------------------------------- 4: a story
 
 

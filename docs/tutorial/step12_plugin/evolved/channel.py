@@ -57,8 +57,8 @@ class Channel(Protocol):
             self._fail(ProxyError(Source.UPSTREAM, "upstream.response.timeout", 504))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._alarm.clear()
         self._fail(client_closed())
+        self._alarm.clear()
 
     # the conversation
 
