@@ -83,7 +83,7 @@ def _tcp(value: str, rest: str) -> Address:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise wrong("server", f"`{value}` is not the URL of a server: {error}", "write http://host:port") from error
+        raise wrong("server", f"`{value}` is not the URL of a server", "write http://host:port") from error
     if "@" in rest:
         raise wrong("server", "the URL of a server takes no user name or password", "set an Authorization field")
     if parts.path not in ("", "/") or parts.query or parts.fragment:

@@ -29,6 +29,8 @@ _ALIASED_NODES = 100 * limits.CONFIG_ALIASES
 _SYNTAX_HINTS = {
     "cannot start any token": "indent with spaces, never with tabs; text that begins with @, ` or % needs quotes",
     "mapping values are not allowed": "text that contains `: ` needs quotes; or the line above is indented wrongly",
+    "alphabetic or numeric character": "text that begins with * or & needs quotes, such as '*.example.com'",
+    "another document": "one file holds one document: remove the line `---`",
     "undefined alias": "text that begins with * needs quotes: '*.example.com'; an alias needs its &anchor above",
 }
 
@@ -68,6 +70,7 @@ class Tree:
 
     @ivar texts: the text of each file, by name.
     @ivar root: the root node, None where there is none to use.
+    @ivar unusable: the marks of values that could not be made out, so that nothing more is said about them.
     @ivar secrets: values that came out of files of their own: nothing may show them.
     """
 
@@ -76,6 +79,7 @@ class Tree:
         self.problems: list[Problem] = []
         self.root: yaml.Node | None = None
         self.secrets: set[str] = set()
+        self.unusable: list[Any] = []
         self._noted: set[Problem] = set()
         self._lines: dict[str, list[str]] = {}
         self._pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
@@ -110,7 +114,7 @@ class Tree:
 
     def _syntax(self, error: yaml.MarkedYAMLError, name: str) -> Problem:
         mark = error.problem_mark or error.context_mark
-        said = error.problem or "not YAML"
+        said = (error.problem or "not YAML").removeprefix("but ")
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in said), "")
         if not hint and error.context and error.context_mark and error.context_mark.line + 1 != line:
@@ -126,6 +130,8 @@ class Tree:
         @param scalar: gives the value of a scalar node.
         """
         size, data = self._walk(node, scalar, {}, [])
+        if any(problem.code == "too-deep" for problem in self.problems):
+            return None
         if size > len(self._pairs) + _ALIASED_NODES:
             self.add("too-many-aliases", f"aliases blow this file up to {size} values", node.start_mark)
             return None
@@ -243,13 +249,14 @@ class Tree:
         return (node, node) if step == 0 else None
 
     def node(self, path: Path) -> yaml.Node | None:
-        """The node at `path`, None where there is none."""
+        """The node at `path`, None where there is none. A value in short form is also what it is short for."""
         node = self.root
         for step in path:
             below = self._below(node, step) if node is not None else None
-            if below is None:
+            if below is not None:
+                node = below[1]
+            elif not isinstance(node, yaml.ScalarNode):
                 return None
-            node = below[1]
         return node
 
     # --- problems -------------------------------------------------------------------------------------------

@@ -58,12 +58,12 @@ def _split(description: str) -> list[str]:
 def _unknown_kind(kind: str, description: str) -> Exception:
     if re.fullmatch(r":?[0-9]+", description):
         return wrong("endpoint", f"`{description}` is not an endpoint", f"write tcp:{description.lstrip(':')}")
-    if match := re.fullmatch(r"(?:https?://)?([0-9A-Za-z.-]+):([0-9]+)/?", description):
+    near = get_close_matches(kind, _KINDS, 1)
+    if match := None if near else re.fullmatch(r"(?:https?://)?([0-9A-Za-z.-]+):([0-9]+)/?", description):
         hint = f"write tcp:{match.group(2)}:interface={match.group(1)}"
         return wrong("endpoint", f"`{description}` is not an endpoint", hint)
     if description.startswith("/"):
         return wrong("endpoint", f"`{description}` is not an endpoint", f"write unix:{description}")
-    near = get_close_matches(kind, _KINDS, 1)
     hint = f"did you mean `{near[0]}:`?" if near else "it begins with tcp:, tcp6:, unix: or systemd:"
     return wrong("endpoint", f"`{kind}:` is not a kind of endpoint", hint)
 

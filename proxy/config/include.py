@@ -99,7 +99,7 @@ def _checked(tree: Tree, node: yaml.MappingNode) -> yaml.MappingNode:
         wanted = yaml.SequenceNode if name in _LISTS else yaml.MappingNode
         if name not in SHARED_KEYS:
             hint = f"an included file may have {', '.join(SHARED_KEYS)}"
-            tree.add("include", f"`{name}` belongs into the main file", key.start_mark, key.end_mark, hint)
+            tree.add("include", f"`{name}` belongs in the main file", key.start_mark, key.end_mark, hint)
         elif name != "include" and not isinstance(value, wanted):
             what = "a list" if name in _LISTS else "a mapping"
             tree.add("type", f"`{name}` must be {what}", value.start_mark, value.end_mark)

@@ -116,6 +116,8 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
         for fault in done.faults:
             offset = fault.offset + quoted if node.start_mark.line == node.end_mark.line else 0
             tree.add(fault.code, fault.message, node.start_mark, node.end_mark, fault.hint, offset=offset)
+        if done.faults:
+            tree.unusable.append(node.start_mark)
         if done.secret:
             tree.secrets.add(done.text)
         return scalar_value(node, done.text) if done.text else ""

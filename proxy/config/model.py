@@ -138,7 +138,7 @@ class Config(Wish):
 
     include: Annotated[tuple[StrictStr, ...], OneOrMany()] = ()
 
-    listen: Annotated[tuple[Listener, ...], OneOrMany(), Field(min_length=1)] = (Listener(endpoint="tcp:8080"),)
+    listen: Annotated[tuple[Listener, ...], Field(min_length=1), OneOrMany()] = (Listener(endpoint="tcp:8080"),)
     trusted_proxies: Annotated[tuple[NetworkValue, ...], OneOrMany()] = ()
     defaults: Defaults = Defaults()
     upstreams: dict[Name, Upstream] = {}

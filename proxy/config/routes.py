@@ -289,14 +289,14 @@ class Route(Wish):
     """
 
     name: Name | None = None
-    host: Annotated[tuple[HostMatch, ...], OneOrMany(), Field(min_length=1)] | None = None
-    path: Annotated[tuple[PathMatch, ...], OneOrMany(), Field(min_length=1)] | None = None
+    host: Annotated[tuple[HostMatch, ...], Field(min_length=1), OneOrMany()] | None = None
+    path: Annotated[tuple[PathMatch, ...], Field(min_length=1), OneOrMany()] | None = None
     methods: (
-        Annotated[tuple[Annotated[Token, BeforeValidator(_method)], ...], OneOrMany(), Field(min_length=1)] | None
+        Annotated[tuple[Annotated[Token, BeforeValidator(_method)], ...], Field(min_length=1), OneOrMany()] | None
     ) = None
     headers: dict[FieldName, ValueMatch] = {}
     query: dict[StrictStr, ValueMatch] = {}
-    client: Annotated[tuple[NetworkValue, ...], OneOrMany(), Field(min_length=1)] | None = None
+    client: Annotated[tuple[NetworkValue, ...], Field(min_length=1), OneOrMany()] | None = None
     priority: Annotated[StrictInt, Field(ge=-1_000_000, le=1_000_000)] = 0
 
     upstream: Annotated[StrictStr, BeforeValidator(_upstream)] | None = None

@@ -35,6 +35,8 @@ def note_errors(tree: Tree, error: ValidationError, model: type[BaseModel]) -> N
     for fault in faults:
         if fault["type"] == "missing" and fault["loc"] in misspelled:
             continue  # one fault, not two: the key is there under a wrong name
+        if fault["type"] == "too_short" and fault["input"]:
+            continue  # it has items, and what is wrong with each is said there
         path = tuple(step for step in fault["loc"] if step != "[key]")
         on_key = fault["type"] == "extra_forbidden" or len(path) < len(fault["loc"])
         context = fault.get("ctx", {})
@@ -43,6 +45,8 @@ def note_errors(tree: Tree, error: ValidationError, model: type[BaseModel]) -> N
             path += inside if isinstance(inside, tuple) else (inside,)
             on_key = "second" in context
         start, end = tree.marks(path, key=on_key)
+        if start in tree.unusable:
+            continue
         offset = _offset(tree.node(path), context.get("offset"))
         tree.add(words.code, words.message, start, end, words.hint, offset=offset)
 
@@ -74,7 +78,7 @@ def _words(kind: str, fault: Mapping[str, Any], path: Path, model: type[BaseMode
     if kind == "missing":
         return _Words("missing-key", f"the key {name} is missing")
     if kind == "extra_forbidden":
-        return _unknown_key(str(path[-1]), keys_at(model, path[:-1]))
+        return _unknown_key(path, model)
     if kind == "literal_error":
         return _not_among(name, value, context["expected"])
     if kind in _WANTED:
@@ -110,6 +114,8 @@ def _wrong_type(kind: str, name: str, value: Any) -> _Words:
         hint = _number_hint(value)
     elif kind == "string_type" and isinstance(value, bool | int):
         hint = f"put it in quotes: '{shown(value).strip('`')}'"
+    elif value is None:
+        hint = "remove the key, or give it a value"
     elif kind == "tuple_type" and isinstance(value, str | dict):
         hint = "begin each item with `- `, or write [a, b]"
     return _Words("type", f"{name} must be {_WANTED[kind]}, not {shown(value)}", hint)
@@ -139,9 +145,13 @@ def _not_among(name: str, value: Any, expected: str) -> _Words:
     return _Words("choice", f"{name} must be {one_of}, not {shown(value)}", hint)
 
 
-def _unknown_key(key: str, known: tuple[str, ...]) -> _Words:
+def _unknown_key(path: Path, model: type[BaseModel]) -> _Words:
+    key, known = str(path[-1]), keys_at(model, path[:-1])
     meant = near(key, known)
     hint = f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
+    section = path[-2] if len(path) > 2 else ""
+    if key in keys_at(model, (section,)):
+        hint = f"only the general `{section}:` has it"
     return _Words("unknown-key", f"unknown key `{key}`", hint)
 
 

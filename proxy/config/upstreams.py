@@ -55,7 +55,7 @@ class UpstreamSettings(Wish):
 class Upstream(UpstreamSettings):
     """A pool of servers that serve the same."""
 
-    servers: Annotated[tuple[Server, ...], OneOrMany(), Field(min_length=1)]
+    servers: Annotated[tuple[Server, ...], Field(min_length=1), OneOrMany()]
 
     @model_validator(mode="after")
     def _tell_apart(self) -> Self:

@@ -1,0 +1,45 @@
+"""
+What `reverseproxy check` says about faulty files: each `golden/NAME.yaml` has its expected output beside it.
+
+After a change of the wording, read the difference that this shows: UPDATE_GOLDEN=1 pytest tests/config/test_golden.py
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from proxy import cli
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = sorted(path.name for path in GOLDEN.glob("*.yaml"))
+ENVIRONMENT = {"PORT": "8080"}
+
+
+def said_about(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    code = cli.main(["check", name])
+    output = capsys.readouterr()
+    assert not output.err
+    return f"{output.out}exit code {code}\n"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_words_for(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GOLDEN)
+    monkeypatch.setattr(os, "environ", ENVIRONMENT)
+    expected = Path(name).with_suffix(".expected")
+    said = said_about(name, capsys)
+    monkeypatch.undo()
+    if os.environ.get("UPDATE_GOLDEN"):
+        (GOLDEN / expected).write_text(said)
+    assert said == (GOLDEN / expected).read_text()
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(FILES) >= 60
+
+
+def test_every_faulty_file_is_refused_and_every_doubtful_one_is_not() -> None:
+    for name in FILES:
+        code = (GOLDEN / name).with_suffix(".expected").read_text().splitlines()[-1]
+        assert code == ("exit code 0" if name.startswith("lint_") else "exit code 1"), name
