@@ -55,7 +55,7 @@ class Alarm:
             owner.deadline = NEVER
             return
         deadline = owner.deadline = self.now() + seconds
-        if deadline < owner.look_at:
+        if deadline < owner.look_at - TICK_SECONDS:
             self._put(owner, deadline)
 
     def clear(self, owner: Watched) -> None:

@@ -1,0 +1,101 @@
+"""The wheel of deadlines, on a clock that we move."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from proxy.alarm import NEVER, TICK_SECONDS, Alarm
+
+
+class Owner:
+    """Somebody with a deadline; notes when it came."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.deadline = self.look_at = NEVER
+        self.clock = clock
+        self.heard: list[float] = []
+
+    def time_passed(self) -> None:
+        self.heard.append(round(self.clock.seconds(), 6))
+
+
+def run(clock: Clock, seconds: float) -> None:
+    clock.pump([TICK_SECONDS / 4] * int(seconds / TICK_SECONDS * 4))
+
+
+def made() -> tuple[Clock, Alarm, Owner]:
+    clock = Clock()
+    return clock, Alarm(clock, clock.seconds), Owner(clock)
+
+
+def test_a_deadline_is_never_early_and_at_most_a_tick_or_two_late() -> None:
+    clock, alarm, owner = made()
+    alarm.set(owner, 1.0)
+    run(clock, 3)
+    assert len(owner.heard) == 1
+    assert 1.0 <= owner.heard[0] <= 1.0 + 2 * TICK_SECONDS
+
+
+def test_moving_a_deadline_makes_no_timer() -> None:
+    clock, alarm, owner = made()
+    alarm.set(owner, 1.0)
+    for _ in range(100):
+        alarm.set(owner, 1.0)
+    assert len(clock.getDelayedCalls()) == 1
+    assert repr(alarm) == "<Alarm 1 to look at>"
+
+
+def test_a_deadline_that_moves_on_is_kept() -> None:
+    clock, alarm, owner = made()
+    alarm.set(owner, 1.0)
+    run(clock, 0.8)
+    alarm.set(owner, 1.0)
+    run(clock, 0.8)
+    assert owner.heard == []
+    run(clock, 0.5)
+    assert len(owner.heard) == 1
+
+
+def test_an_earlier_deadline_takes_the_place_of_a_later_one() -> None:
+    clock, alarm, owner = made()
+    alarm.set(owner, 5.0)
+    alarm.set(owner, 0.5)
+    run(clock, 1)
+    assert len(owner.heard) == 1
+    run(clock, 9)
+    assert len(owner.heard) == 1
+
+
+def test_no_deadline_no_call() -> None:
+    clock, alarm, owner = made()
+    alarm.set(owner, 0.5)
+    alarm.clear(owner)
+    run(clock, 2)
+    alarm.set(owner, 0)
+    run(clock, 2)
+    assert owner.heard == []
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_new_deadline_may_be_set_from_the_call() -> None:
+    clock, alarm, owner = made()
+    first = owner.time_passed
+
+    def again() -> None:
+        first()
+        if len(owner.heard) < 3:
+            alarm.set(owner, 1.0)
+
+    owner.time_passed = again  # type: ignore[method-assign] # the test's own object
+    alarm.set(owner, 1.0)
+    run(clock, 6)
+    assert len(owner.heard) == 3
+
+
+def test_a_machine_that_slept_wakes_everybody_once() -> None:
+    clock, alarm, owner = made()
+    other = Owner(clock)
+    alarm.set(owner, 1.0)
+    alarm.set(other, 7200.0)
+    clock.advance(10_000.0)
+    assert len(owner.heard) == len(other.heard) == 1
