@@ -5,8 +5,7 @@ Resolving, binding, connecting, time-outs and `stopConnecting` are Twisted's cod
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IAddress
@@ -14,73 +13,102 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from proxy.reactor.stream import Stream
+from proxy.reactor.unixstream import UNIXStream, wants_descriptors
 
-if TYPE_CHECKING:
-    from proxy.reactor.loop import UvloopReactor
-
-__all__ = ["ClientStream", "TCPConnector", "UNIXConnector"]
+__all__ = ["ClientStream", "TCPConnector", "UNIXClientStream", "UNIXConnector"]
 
 
-class ClientStream(Stream):
-    """A connection we made. `connector` is told when it is lost, after the protocol."""
+class _Dialed:
+    """What all connections we made have in common. `connector` is told when one is lost, after its protocol."""
 
-    __slots__ = ("_host", "_peer", "connector")
+    __slots__ = ()
 
     _tlsClientDefault = True
 
-    def __init__(
-        self, sock: socket.socket, protocol: Any, connector: Any, peer: IAddress, host: IAddress, reactor: UvloopReactor
-    ) -> None:
-        self.connector = connector
-        self._peer = peer
-        self._host = host
-        super().__init__(sock, protocol, reactor)
+    def __init__(self: Any, dialer: Any, protocol: Any) -> None:
+        self.addr = dialer.addr
+        self.connector = dialer.connector
+        self._peer = dialer.getPeer()
+        self._host = dialer.getHost()
+        super().__init__(dialer.socket, protocol, dialer.reactor)
 
-    def getPeer(self) -> IAddress:
+    def __repr__(self: Any) -> str:
+        return f"<{type(self)} to {self.addr} at {id(self):x}>"
+
+    @property
+    def logstr(self: Any) -> str:
+        return f"{self.protocol_name()},client"
+
+    def logPrefix(self: Any) -> str:
+        return str(self.logstr)
+
+    def getPeer(self: Any) -> IAddress:
         return self._peer
 
-    def getHost(self) -> IAddress:
+    def getHost(self: Any) -> IAddress:
         return self._host
 
-    def logPrefix(self) -> str:
-        return f"{type(self.protocol).__name__},client"
-
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self: Any, reason: Failure) -> None:
         if not self.disconnected:
-            super().connectionLost(reason)
+            super().connectionLost(reason)  # type: ignore[misc] # Stream, in both subclasses
             self.connector.connectionLost(reason)
 
 
-class _HandOver:
-    """What a Twisted client transport does when it is connected: give the socket to a `ClientStream`."""
+class ClientStream(_Dialed, Stream):
+    """A TCP connection we made to `addr`, the host and port that were asked for."""
 
-    def _connectDone(self: Any) -> None:
-        connector, sock, peer = self.connector, self.socket, self.getPeer()
-        host = self.getHost()
-        protocol = connector.buildProtocol(peer)
-        self.disconnected = 1  # nothing is to be done with this object any more
-        del self.connector, self.socket, self.fileno
-        stream = ClientStream(sock, protocol or Protocol(), connector, peer, host, self.reactor)
-        connector.transport = stream
-        if protocol is None:
-            stream.loseConnection()
-        else:
-            protocol.makeConnection(stream)
+    __slots__ = ("_host", "_peer", "addr", "connector")
 
 
-class _TCPDialer(_HandOver, tcp.Client):
-    pass
+class UNIXClientStream(_Dialed, UNIXStream):
+    """A UNIX connection we made to the path `addr`."""
+
+    __slots__ = ("_host", "_peer", "addr", "connector")
 
 
-class _UNIXDialer(_HandOver, unix.Client):
-    pass
+class _TCPDialer(tcp.Client):
+    """A connection attempt; when it has succeeded, its socket becomes a `ClientStream`."""
+
+    def _connectDone(self) -> None:
+        protocol = self.connector.buildProtocol(self.getPeer())
+        _hand_over(self, ClientStream, protocol)
+
+
+class _UNIXDialer(unix.Client):
+    """As `_TCPDialer`; for a protocol that receives descriptors it stays the transport itself."""
+
+    def _connectDone(self) -> None:
+        protocol = self.connector.buildProtocol(self.getPeer())
+        if not wants_descriptors(protocol):
+            _hand_over(self, UNIXClientStream, protocol)
+            return
+        self.protocol = protocol
+        self.connected = 1
+        self.logstr = f"{self._getLogPrefix(protocol)},client"
+        self.startReading()
+        protocol.makeConnection(self)
+
+
+def _hand_over(dialer: Any, kind: type[ClientStream] | type[UNIXClientStream], protocol: Any) -> None:
+    stream = kind(dialer, protocol if protocol is not None else Protocol())
+    stream.connector.transport = stream
+    dialer.disconnected = 1  # the attempt is over: nothing can fail or close it any more
+    del dialer.connector, dialer.socket, dialer.fileno
+    if protocol is None:
+        stream.loseConnection()  # the factory does not want it
+    else:
+        protocol.makeConnection(stream)
 
 
 class TCPConnector(tcp.Connector):
+    """Makes TCP connections, one at a time."""
+
     def _makeTransport(self) -> _TCPDialer:
         return _TCPDialer(self.host, self.port, self.bindAddress, self, self.reactor)
 
 
 class UNIXConnector(unix.Connector):
+    """Makes UNIX connections, one at a time."""
+
     def _makeTransport(self) -> _UNIXDialer:
         return _UNIXDialer(self.address, self, self.reactor, self.checkPID)

@@ -17,31 +17,55 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.error import UnsupportedAddressFamily
 from twisted.internet.interfaces import IConnector, IListeningPort, IReactorProcess, IReactorSocket, IReactorUNIX
+from twisted.python import context
+from twisted.python.log import ILogContext
 from zope.interface import implementer
 
 from proxy.reactor.dialing import TCPConnector, UNIXConnector
+from proxy.reactor.logcontext import LogContext
 from proxy.reactor.outbox import Outbox
-from proxy.reactor.ports import ServerStream, TCPPort, UNIXPort, UNIXServerStream
+from proxy.reactor.ports import TCPPort, UNIXPort, adopt
 from proxy.reactor.signals import ReapOnSIGCHLD, SignalPair
 from proxy.reactor.stream import Stream
 
-__all__ = ["UvloopReactor"]
+__all__ = ["READ_BYTES", "UvloopReactor"]
+
+#: The longest `dataReceived`, as with Twisted's own transports. uvloop's own buffer is 250 kB, which is no faster.
+READ_BYTES = 65536
 
 # libuv counts whole milliseconds and uvloop rounds to the nearest: half of one more never wakes too early.
 _ROUND_UP_SECONDS = 0.0005
+
+
+class _SharedBuffer(dict[int, memoryview]):
+    """The one read buffer of a reactor, by whatever size uvloop suggests.
+
+    uvloop calls ``get_buffer(size)`` before each read. Looking the size up in a dict does that without a Python frame.
+    """
+
+    def __init__(self, buffer: memoryview) -> None:
+        super().__init__()
+        self._buffer = buffer
+
+    def __missing__(self, size: int) -> memoryview:
+        return self.setdefault(size, self._buffer)
 
 
 @implementer(IReactorUNIX, IReactorSocket, IReactorProcess)
 class UvloopReactor(AsyncioSelectorReactor):
     """A reactor on `loop`, a uvloop event loop; on a new one if none is given.
 
-    `outbox` holds the streams with something to send at the end of the turn, `streams` all that are connected.
+    `streams` are those connected, `outbox` those with something to send at the end of the turn, `serving` the one whose
+    event the last was. uvloop reads what any of them receives into `received`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop if loop is not None else uvloop.new_event_loop()
         self.outbox = Outbox(self.loop.call_soon)
         self.streams: set[Stream] = set()
+        self.serving: Stream | None = None
+        self.received = memoryview(bytearray(READ_BYTES))
+        self.get_buffer = _SharedBuffer(self.received).__getitem__
         self._wake_at = -inf  # seconds() at which _run_due() is scheduled; inf: it is not; -inf: at once
         self._waking: asyncio.Handle = self.loop.call_soon(self._run_due)
         super().__init__(self.loop)
@@ -81,11 +105,9 @@ class UvloopReactor(AsyncioSelectorReactor):
         listening.startListening()
         return listening
 
-    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Stream | None:
+    def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
         self._check_family(addressFamily)
-        if addressFamily == socket.AF_UNIX:
-            return UNIXServerStream.adopt(fileDescriptor, factory, self)
-        return ServerStream.adopt(fileDescriptor, addressFamily, factory, self)
+        return adopt(fileDescriptor, addressFamily, factory, self)
 
     def _check_family(self, family: int) -> None:
         if family not in self._supportedAddressFamilies:
@@ -129,6 +151,7 @@ class UvloopReactor(AsyncioSelectorReactor):
     def _run_due(self) -> None:
         self._waking.cancel()  # this may be a wake-up by another thread, with the timer still to come
         self._wake_at = -inf  # whatever is scheduled meanwhile is looked at below
+        self.serving = None
         try:
             self.runUntilCurrent()
         finally:
@@ -157,7 +180,7 @@ class UvloopReactor(AsyncioSelectorReactor):
         self.startRunning(installSignalHandlers=installSignalHandlers)
         try:
             if self._started:  # a startup trigger may have called crash()
-                self.loop.run_forever()
+                context.call({ILogContext: LogContext(self)}, self.loop.run_forever)
         finally:
             self._signals.uninstall()
 

@@ -1,9 +1,9 @@
 """One connected stream: a Twisted transport in front, a uvloop transport behind.
 
-The object is both the `asyncio.Protocol` that uvloop calls (snake_case methods) and the `ITCPTransport`
-that Twisted protocols call (camelCase methods). uvloop does `recv`, `send` and polling in C; this module keeps
-what Twisted promises and asyncio does not: the order and moment of every notification, half-close, push and
-pull producers, and the reason a connection was lost.
+The object is both the `asyncio.BufferedProtocol` that uvloop calls (snake_case methods) and the `ITCPTransport` that
+Twisted protocols call (camelCase methods). uvloop does `recv`, `send` and polling in C; this module keeps what
+Twisted promises and asyncio does not: the order and moment of every notification, half-close, push and pull producers,
+and the reason a connection was lost. `twisted.internet.tcp.Connection` is the standard for all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,17 +35,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from proxy.reactor.attach import attach
+from proxy.reactor.startls import start_tls
 
 if TYPE_CHECKING:
     from proxy.reactor.loop import UvloopReactor
 
-__all__ = ["HIGH_WATER_BYTES", "Stream"]
+__all__ = ["HIGH_WATER_BYTES", "Input", "Output", "Stream"]
 
-#: More than this waiting to be sent pauses a push producer; Twisted's own `FileDescriptor.bufferSize`.
+#: More than this waiting to be sent pauses a push producer: Twisted's own `FileDescriptor.bufferSize`.
 HIGH_WATER_BYTES = 65536
 
-# Twisted's reactors share one failure for each clean and unclean end: making one costs more than the rest
-# of the closing.
+# Up to this, the pieces of a turn are joined; beyond, copying costs more than giving uvloop a list of pieces.
+_JOIN_BYTES = 16384
+
+# Twisted's reactors share one failure for each kind of end: making one costs more than the rest of the closing.
 _DONE = Failure(error.ConnectionDone())
 _LOST = Failure(error.ConnectionLost())
 
@@ -58,9 +61,9 @@ class Output(Enum):
     """What becomes of bytes written to a stream."""
 
     OPEN = auto()  # they are sent
-    ENDING = auto()  # loseWriteConnection was called: sent, then our side of the connection ends
+    ENDING = auto()  # loseWriteConnection() was called: they are sent, then our side ends
     ENDED = auto()  # our side has ended: they are dropped
-    DROPPED = auto()  # abortConnection was called: dropped, whatever was still waiting too
+    DROPPED = auto()  # abortConnection() was called: they are dropped, and so is what was waiting
 
 
 class Input(Enum):
@@ -72,17 +75,23 @@ class Input(Enum):
 
 
 @implementer(
-    ITLSTransport, ITCPTransport, ISystemHandle, IConsumer, IPushProducer, IHalfCloseableDescriptor, ILoggingContext
+    ITLSTransport,
+    ITCPTransport,
+    ISystemHandle,
+    IConsumer,
+    IPushProducer,
+    IHalfCloseableDescriptor,
+    ILoggingContext,
 )
 class Stream:
-    """A connected TCP or UNIX stream.
+    """A connected TCP or UNIX stream; subclasses know its addresses.
 
-    `protocol` is the Twisted protocol and may be replaced at any time (`startTLS` does). The flags
-    `connected`, `disconnecting` and `disconnected` mean what they mean on Twisted's own transports.
+    `protocol` is the Twisted protocol and may be replaced at any time (`startTLS` does). `connected`, `disconnecting`
+    and `disconnected` mean what they mean on Twisted's transports.
     """
 
     __slots__ = (
-        "__dict__",  # empty, hence not allocated, until somebody hangs something on the transport
+        "__dict__",  # not allocated until somebody hangs something on the transport
         "__weakref__",
         "_blocked",
         "_input",
@@ -107,7 +116,7 @@ class Stream:
     bufferSize = HIGH_WATER_BYTES
     _tlsClientDefault = False
 
-    def __init__(self, sock: socket.socket, protocol: IProtocol, reactor: UvloopReactor) -> None:
+    def __init__(self, sock: socket.socket, protocol: Any, reactor: UvloopReactor) -> None:
         self.reactor = reactor
         self.protocol = protocol
         self.socket = sock
@@ -119,18 +128,14 @@ class Stream:
         self.streamingProducer = False
         self._input = Input.FLOWING
         self._output = Output.OPEN
-        self._queue: list[bytes] = []  # written this turn, or while uvloop was blocked
+        self._queue: list[bytes] = []  # written since the last flush
         self._queued = 0  # bytes in _queue
-        self._unsent = 0  # bytes uvloop holds because the kernel did not take them
-        self._blocked = False  # uvloop holds unsent bytes: resume_writing() comes when it does not
+        self._unsent = 0  # bytes that the kernel did not take and uvloop keeps
+        self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent
         self._waiting = False  # in the outbox
         self._uv: asyncio.Transport | None = None  # until connection_made()
         attach(reactor.loop, self, sock)
         reactor.streams.add(self)
-
-    def __repr__(self) -> str:
-        state = "disconnected" if self.disconnected else "disconnecting" if self.disconnecting else "connected"
-        return f"<{type(self).__name__} {state} {self._input.name} {self._output.name} queued={self._queued}>"
 
     @property
     def reading(self) -> bool:
@@ -139,30 +144,38 @@ class Stream:
 
     @property
     def writing(self) -> bool:
-        """Whether there is data to send."""
+        """Whether there is something to send."""
         return self._waiting or self._blocked
 
     # What uvloop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._uv = cast(asyncio.Transport, transport)
-        # uvloop tries the kernel first; with a high-water mark of 0 it reports every remainder, and its end.
+        # uvloop tries the kernel first; a high-water mark of 0 makes it report every remainder, and its end.
         self._uv.set_write_buffer_limits(0)
 
-    def data_received(self, data: bytes) -> None:
+    @property
+    def get_buffer(self) -> Callable[[int], memoryview]:
+        """Where uvloop reads to. It asks for this method once per connection and calls it for every read."""
+        return self.reactor.get_buffer
+
+    def buffer_updated(self, size: int) -> None:
+        reactor = self.reactor
+        reactor.serving = self
         try:
-            self.protocol.dataReceived(data)
+            self.protocol.dataReceived(reactor.received[:size].tobytes())
         except BaseException:  # noqa: BLE001 - logged; whatever a protocol raises ends its connection only
             self._fail()
 
     def eof_received(self) -> bool:
         self._input = Input.ENDED
         if not self.disconnected:
+            self.reactor.serving = self
             try:
                 self.readConnectionLost(_DONE)
             except BaseException:  # noqa: BLE001 - logged
                 self._fail()
-        return True  # closing is ours to decide
+        return True  # when to close is ours to decide
 
     def pause_writing(self) -> None:
         self._blocked = True
@@ -173,38 +186,46 @@ class Stream:
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.disconnected:
-            self._lose(_LOST)
+        # After our own abort() there is nobody left to tell; otherwise a read or a write has failed.
+        self._lose(_LOST)
 
     # What the outbox calls
 
     def flush(self) -> None:
-        """Send what was written since the last flush, then see to whoever waited for the buffer to drain."""
+        """Send what was written since the last flush, then see to whoever waits for all to be sent."""
         self._waiting = False
         if self._blocked or self.disconnected or self._output is Output.DROPPED:
             return
+        if self._uv is None:
+            self._schedule()  # the outbox was due before connection_made()
+            return
+        self.reactor.serving = self
         try:
             if self._queue:
-                self._send()
-                if self._blocked or self._closing():
+                self._send(self._uv)
+                if self._blocked:
                     return
-            self._drained()
+            if self.producer is not None or self.disconnecting or self._output is Output.ENDING:
+                self._drained(self._uv)
         except BaseException:  # noqa: BLE001 - logged
             self._fail()
 
-    def _send(self) -> None:
-        assert self._uv is not None
-        queue, self._queue = self._queue, []
+    def _send(self, uv: asyncio.Transport) -> None:
+        queue, queued = self._queue, self._queued
+        self._queue = []
         self._queued = 0
-        self._uv.write(queue[0] if len(queue) == 1 else b"".join(queue))
+        if len(queue) == 1:
+            uv.write(queue[0])
+        elif queued <= _JOIN_BYTES:
+            uv.write(b"".join(queue))
+        else:
+            uv.writelines(queue)
         if self._blocked:
-            self._unsent = self._uv.get_write_buffer_size()
+            self._unsent = uv.get_write_buffer_size()
 
-    def _closing(self) -> bool:
-        # True after a failed send: uvloop calls connection_lost() soon.
-        return self._uv is not None and self._uv.is_closing()
-
-    def _drained(self) -> None:
+    def _drained(self, uv: asyncio.Transport) -> None:
+        if uv.is_closing():
+            return  # the write failed: connection_lost() is on its way
         if self.producer is not None and (self.producerPaused or not self.streamingProducer):
             self.producerPaused = False
             cast(IPullProducer, self.producer).resumeProducing()
@@ -215,10 +236,7 @@ class Stream:
             self._end_output()
 
     def _end_output(self) -> None:
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # the peer is gone: the next read says so
+        self._shutdown(socket.SHUT_WR)
         half_closeable = IHalfCloseableProtocol(self.protocol, None)
         if half_closeable is not None:
             half_closeable.writeConnectionLost()
@@ -226,7 +244,7 @@ class Stream:
     # ITransport
 
     def write(self, data: bytes) -> None:
-        """Send `data` at the end of this loop turn; dropped once the connection or our side of it has ended."""
+        """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended."""
         if not isinstance(data, bytes):
             raise TypeError("Data must be bytes")
         if not data or not self.connected or self._output is Output.ENDED:
@@ -235,22 +253,27 @@ class Stream:
         self._queued += len(data)
         if not self._waiting:
             self._schedule()
-        if self.producer is not None:
-            self._maybe_pause_producer()
+        if (
+            self.producer is not None
+            and self.streamingProducer
+            and self._queued + self._unsent > self.bufferSize
+        ):
+            self.producerPaused = True
+            cast(IPushProducer, self.producer).pauseProducing()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """As `write`, for all the pieces of `data` in order."""
-        self.write(b"".join(data))
+        pieces = list(data)
+        for piece in pieces:
+            if not isinstance(piece, bytes):
+                raise TypeError("Data must be bytes")
+        self.write(b"".join(pieces))
 
     def _schedule(self) -> None:
-        if not self._waiting:
+        """Have `flush` called: at the end of the turn or, if uvloop still has unsent bytes, after these."""
+        if not self._waiting and not self._blocked:
             self._waiting = True
             self.reactor.outbox.add(self)
-
-    def _maybe_pause_producer(self) -> None:
-        if self.streamingProducer and self._queued + self._unsent > self.bufferSize:
-            self.producerPaused = True
-            cast(IPushProducer, self.producer).pauseProducing()
 
     def loseConnection(self) -> None:
         """Close when everything written is sent and no producer has more."""
@@ -259,7 +282,7 @@ class Stream:
         if self._output is Output.ENDED:
             self.connectionLost(_DONE)
         else:
-            self._stop_reading()
+            self.stopReading()
             self.disconnecting = 1
             self._schedule()
 
@@ -267,14 +290,14 @@ class Stream:
         """End our side of the connection when everything written is sent; the peer's side stays open."""
         if self._output is Output.OPEN:
             self._output = Output.ENDING
-        self._schedule()
+            self._schedule()
 
     def abortConnection(self) -> None:
         """Drop what waits to be sent and reset the connection. The protocol hears of it in a later turn."""
         if self.disconnected or self._output is Output.DROPPED:
             return
+        self.stopReading()
         self._output = Output.DROPPED
-        self._stop_reading()
         self.reactor.loop.call_soon(self._lose, Failure(error.ConnectionAborted()))
 
     def getHost(self) -> IAddress:
@@ -297,71 +320,90 @@ class Stream:
         self.connectionLost(reason)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Close the socket and tell the producer and the protocol, once."""
+        """Close the socket and tell the producer and the protocol; once, whoever calls first."""
         if self.disconnected:
             return
         self.disconnected = 1
         self.connected = 0
         self.reactor.streams.discard(self)
-        if self.producer is not None:
-            producer, self.producer = self.producer, None
-            producer.stopProducing()
+        self._input = Input.ENDED
         self._queue.clear()
         self._queued = 0
-        self._close_socket(reset=isinstance(reason.value, error.ConnectionAborted))
-        protocol, self.protocol = self.protocol, None
-        protocol.connectionLost(reason)
+        producer, self.producer = self.producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self._close(reset=isinstance(reason.value, error.ConnectionAborted))
+        protocol: IProtocol = self.protocol
+        try:
+            protocol.connectionLost(reason)
+        finally:
+            self.protocol = None  # which referred to us
 
-    def _close_socket(self, reset: bool) -> None:
+    def _close(self, reset: bool) -> None:
+        # The peer hears of it now, even where another process or descriptor shares the socket. uvloop closes
+        # the descriptor in this turn's last step.
         if reset:
             try:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             except OSError:
-                pass  # UNIX sockets and dead connections
+                pass  # it is dead already
+        else:
+            self._shutdown(socket.SHUT_RDWR)
+        if self._uv is None:
+            self.reactor.loop.call_soon(self._abort)  # connection_made() is queued before it
+        else:
+            self._uv.abort()
+
+    def _abort(self) -> None:
         if self._uv is not None:
             self._uv.abort()
-        else:
-            self.reactor.loop.call_soon(self._close_socket, False)
+
+    def _shutdown(self, how: int) -> None:
+        try:
+            self.socket.shutdown(how)
+        except OSError:
+            pass  # the peer has reset the connection: whoever reads hears of it
 
     def _lose(self, reason: Failure) -> None:
         """`connectionLost` for callers that have nobody to raise to."""
+        self.reactor.serving = self
         try:
             self.connectionLost(reason)
         except BaseException:  # noqa: BLE001 - logged
-            _log.failure("while telling {stream} that its connection is lost", stream=self)
+            _log.failure("while telling a protocol that its connection is lost")
 
     def _fail(self) -> None:
-        """The protocol or producer raised: log it, and end its connection with that reason."""
+        """The protocol or producer has raised: log it, and end the connection for that reason."""
         reason = Failure()
         _log.failure("Unhandled Error", failure=reason)
         self._lose(reason)
 
-    # IPushProducer: the peer's bytes
+    # IPushProducer: of the peer's bytes
 
     def pauseProducing(self) -> None:
-        """Deliver no more data, from this moment."""
-        self._stop_reading()
+        """Deliver no more data, from this moment on."""
+        self.stopReading()
 
     def resumeProducing(self) -> None:
         if self.connected and not self.disconnecting:
-            self._start_reading()
+            self.startReading()
 
     def stopProducing(self) -> None:
         self.loseConnection()
 
-    def _stop_reading(self) -> None:
+    def stopReading(self) -> None:
         if self._input is Input.FLOWING:
             self._input = Input.PAUSED
             self._apply_input()
 
-    def _start_reading(self) -> None:
+    def startReading(self) -> None:
         if self._input is Input.PAUSED and self._output is not Output.DROPPED:
             self._input = Input.FLOWING
             self._apply_input()
 
     def _apply_input(self) -> None:
         if self._uv is None:
-            # connection_made() is already queued; this runs right after it, before the next poll.
+            # connection_made() is queued before it, and the loop does not poll in between.
             self.reactor.loop.call_soon(self._apply_input)
         elif self._input is Input.FLOWING:
             self._uv.resume_reading()
@@ -371,9 +413,10 @@ class Stream:
     # IConsumer
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Let `producer` be paused while more than `bufferSize` bytes wait, and resumed when all are sent.
+        """Pause `producer` while more than `bufferSize` bytes wait, and resume it when all are sent.
 
-        A pull producer (`streaming` false) is asked for more whenever all is sent.
+        A pull producer (`streaming` false) is asked for more whenever all is sent. Raises `RuntimeError` if another
+        producer is registered.
         """
         if self.producer is not None:
             raise RuntimeError(
@@ -392,19 +435,28 @@ class Stream:
         if self.connected and self.disconnecting:
             self._schedule()
 
+    def stopConsuming(self) -> None:
+        self.unregisterProducer()
+        self.loseConnection()
+
     # ITCPTransport, ISystemHandle
 
     def getHandle(self) -> socket.socket:
         return self.socket
 
     def fileno(self) -> int:
+        """The descriptor, -1 when it is closed."""
         return self.socket.fileno()
 
     def getTcpNoDelay(self) -> bool:
+        """True unless switched off: uvloop switches it on. Twisted's own transports start with it off."""
         return bool(self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        except OSError:
+            _log.failure("while setting TCP_NODELAY")
 
     def getTcpKeepAlive(self) -> bool:
         return bool(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
@@ -415,7 +467,17 @@ class Stream:
     # ITLSTransport
 
     def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
-        """Put Twisted's TLS between the protocol and this stream."""
-        from proxy.reactor.startls import start_tls
-
+        """Put Twisted's TLS between the protocol and this stream; `normal` false swaps client and server."""
         start_tls(self, contextFactory, normal)
+
+    # ILoggingContext
+
+    def logPrefix(self) -> str:
+        """What log entries made while this stream is served begin with."""
+        return self.protocol_name()
+
+    def protocol_name(self) -> str:
+        """The name by which the protocol wants to be logged."""
+        if ILoggingContext.providedBy(self.protocol):
+            return cast(ILoggingContext, self.protocol).logPrefix()
+        return type(self.protocol).__name__
