@@ -37,6 +37,7 @@ USER 10001:10001
 WORKDIR /etc/reverseproxy
 EXPOSE 8080 8443
 STOPSIGNAL SIGTERM
+# Asks http://127.0.0.1:8080/; routes that listen elsewhere want `--health-cmd 'reverseproxy ping --url ...'`.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["reverseproxy", "ping"]
 # No pid file: the process is always 1, and a stale file of an earlier run would keep it from starting.
 ENTRYPOINT ["twistd", "-n", "--pidfile=", "reverseproxy"]
