@@ -33,7 +33,7 @@ def test_a_growing_canary_only_gains() -> None:
     random = Random(1)
     keys = [b"user-%d" % n for n in range(3000)]
     small = {key for key in keys if Split([95, 5]).choose(key, random) == 1}
-    large = {key for key in keys if Split([80, 20]).choose(key, random) == 1}
+    large = {key for key in keys if Split([4, 1]).choose(key, random) == 1}
     assert small < large
 
 
