@@ -1,21 +1,11 @@
 """One client connection that speaks HTTP/1.1: bytes become exchanges, responses become bytes.
 
-The states, and what the connection waits for in each (its one deadline):
-
-    IDLE      no request has begun              keep-alive; on a new connection the head deadline
-    HEAD      a request head is arriving        head
-    EXCHANGE  a request is being answered       body idle, or write stall; else the upstream's deadlines rule
-    TUNNEL    joined with an upstream's bytes   none here: the splice has its own
-    LINGER    answered, the client still sends  linger: its bytes are thrown away, then the connection closes
-    CLOSED    gone
-
 Requests are taken strictly one after the other: bytes of a later one stay in the reader until the exchange before it
-is over, so pipelined responses cannot overtake each other.
+is over, so pipelined responses cannot overtake each other. The states are in `proxy.downstream.state`.
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -27,8 +17,9 @@ from zope.interface import implementer
 from proxy.alarm import NEVER
 from proxy.downstream.request_body import RequestBody
 from proxy.downstream.response_writer import ResponseWriter
+from proxy.downstream.state import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
 from proxy.errors import BODY_TIMEOUT, CLIENT_CLOSED, HEAD_TIMEOUT, INTERNAL, WRITE_TIMEOUT, ProxyError
-from proxy.flow.splice import NEAR, Splice, close_after_flush
+from proxy.flow.splice import NEAR, Splice, close_after_flush, half_close
 from proxy.flow.walk import Walk
 from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
 from proxy.message import EMPTY, BytesBody, Exchange, Fields, Peer, RequestHead, Response, ResponseHead
@@ -39,18 +30,6 @@ if TYPE_CHECKING:
     from proxy.downstream.site import ProxySite
 
 log = Logger()
-
-
-class State(Enum):
-    IDLE = "idle"
-    HEAD = "head"
-    EXCHANGE = "exchange"
-    TUNNEL = "tunnel"
-    LINGER = "linger"
-    CLOSED = "closed"
-
-
-IDLE, HEAD, EXCHANGE, TUNNEL, LINGER, CLOSED = State
 
 #: Stands for the request of a client whose bytes were none.
 NO_REQUEST = RequestHead(b"", b"", b"", 1, Fields())
@@ -70,6 +49,7 @@ class ProxyChannel(Protocol):
         self._state = IDLE
         self._advancing = False
         self._reading = True
+        self._clogged = False
         self._requests = 0
         self._exchange: Exchange | None = None
         self._walk: Walk[Response] | None = None
@@ -101,18 +81,26 @@ class ProxyChannel(Protocol):
         """The transport holds more than a window of what we wrote."""
         if self._splice is not None:
             self._splice.pause(NEAR)
-        elif self._exchange is not None:
-            self._writer.pause()
-            self._alarm.set(self, self._exchange.deadlines.write_stall)
+        elif not self._clogged:
+            self._clogged = True
+            self._watch_stall()
+            if self._exchange is not None:
+                self._writer.pause()
 
     def resumeProducing(self) -> None:
         """The transport has given all of it to the client."""
         if self._splice is not None:
             self._splice.resume(NEAR)
+            return
+        self._clogged = False
+        if self._state is LINGER:
+            self._alarm.set(self, LINGER_SECONDS)
         elif self._exchange is not None:
             self._alarm.clear(self)
             self._watch_body()
             self._writer.resume()
+        else:
+            self._await_request()
 
     def stopProducing(self) -> None:
         """The transport is going away; `connectionLost` follows and says why."""
@@ -134,21 +122,19 @@ class ProxyChannel(Protocol):
         self.site.closed(self)
         if state is TUNNEL and self._splice is not None:
             self._splice.lost(NEAR)
-        elif self._exchange is not None:
-            self._fail_body(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
+        else:
             self._drop_exchange(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
 
     def time_passed(self) -> None:
         """The one deadline of the present state has come."""
         if self._state is HEAD:
             self._refuse(ProxyError(HEAD_TIMEOUT, f"after {self.site.deadlines.request_head:g} s"))
+        elif self._state is IDLE and not self._clogged:
+            self._linger()
         elif self._state is not EXCHANGE or self._exchange is None:
             self.abort()
-        elif self._body is not None and not self._body.held and not self._reader.complete:
-            error = ProxyError(BODY_TIMEOUT, f"nothing came for {self._exchange.deadlines.body_idle:g} s")
-            self._fail_body(error)
-            if self._exchange is not None:
-                self._failed(error)
+        elif self._body is not None and not (self._clogged or self._body.held or self._reader.complete):
+            self._refuse(ProxyError(BODY_TIMEOUT, f"nothing came for {self._exchange.deadlines.body_idle:g} s"))
         else:
             self._drop_exchange(ProxyError(WRITE_TIMEOUT))
             self.abort()
@@ -161,7 +147,7 @@ class ProxyChannel(Protocol):
             return
         self._advancing = True
         try:
-            while self._state in (IDLE, HEAD, EXCHANGE) and not (self._body is not None and self._body.held):
+            while self._takes_more():
                 event = self._reader.next_event()
                 if event is None:
                     break
@@ -178,6 +164,13 @@ class ProxyChannel(Protocol):
             self._advancing = False
         self._settle()
 
+    def _takes_more(self) -> bool:
+        """Whether the next event can be dealt with. A request is not begun before the client has taken the responses to
+        those before it: whoever sends a thousand and reads nothing would fill the memory with answers."""
+        if self._state is EXCHANGE:
+            return self._body is None or not self._body.held
+        return self._state in (IDLE, HEAD) and not self._clogged
+
     def _settle(self) -> None:
         """After reading: have the deadline and the pace that the state asks for."""
         state = self._state
@@ -186,14 +179,22 @@ class ProxyChannel(Protocol):
             self._set_reading(not held and self._reader.buffered < WINDOW_BYTES)
             self._watch_body()
         elif state is IDLE:
-            self._set_reading(True)
-            if self._reader.started:
+            self._set_reading(not self._clogged)
+            if self._clogged:
+                self._watch_stall()
+            elif self._reader.started:
                 self._state = HEAD
                 self._alarm.set(self, self.site.deadlines.request_head)
 
     def _watch_body(self) -> None:
-        if self._body is not None and not self._reader.complete and not self._body.held and self._exchange is not None:
+        if self._exchange is None or self._body is None or self._clogged:
+            return
+        if not self._reader.complete and not self._body.held:
             self._alarm.set(self, self._exchange.deadlines.body_idle)
+
+    def _watch_stall(self) -> None:
+        deadlines = self.site.deadlines if self._exchange is None else self._exchange.deadlines
+        self._alarm.set(self, deadlines.write_stall)
 
     def _set_reading(self, on: bool) -> None:
         if on is not self._reading:
@@ -284,6 +285,10 @@ class ProxyChannel(Protocol):
             return
         self._state = IDLE
         self._reader.start_next()
+        self._await_request()
+
+    def _await_request(self) -> None:
+        """The connection is free for the next request, which may be here already."""
         self._alarm.set(self, self.site.deadlines.keep_alive)
         if self._reader.buffered:
             self._advance()
@@ -317,15 +322,14 @@ class ProxyChannel(Protocol):
         exchange.record.reason = exchange.record.reason or error.reason.code
         exchange.record.detail = exchange.record.detail or error.detail
         exchange.record.status = exchange.record.status or error.reason.status
+        body = self._body
         self._close_exchange(exchange)
         walk, self._walk = self._walk, None
         if walk is not None:
             walk.cancel(error)
         self._writer.stop()
-
-    def _fail_body(self, error: ProxyError) -> None:
-        if self._body is not None and not self._body.ended:
-            self._body.fail(error)
+        if body is not None and not body.ended:
+            body.fail(error)
 
     # --- leaving HTTP -------------------------------------------------------------------------------------
 
@@ -362,7 +366,8 @@ class ProxyChannel(Protocol):
         if self._exchange is None:
             self._exchange = self.site.open_exchange(NO_REQUEST, EMPTY, self.peer, self._interim)
             self._state = EXCHANGE
-        self._fail_body(error)
+        if self._body is not None and not self._body.ended:
+            self._body.fail(error)
         if self._exchange is not None:
             self._failed(error)
 
@@ -374,16 +379,16 @@ class ProxyChannel(Protocol):
     def _linger(self) -> None:
         """Close so that the response arrives: closing while the client still sends would reset the connection and
         throw away what it has not read yet (RFC 9112 section 9.6)."""
+        idle = self._state is IDLE
         self._state = LINGER
-        if self._reader.complete and not self._reader.buffered:
+        self._watch_stall()
+        if not self._reader.buffered and (idle or self._reader.complete):
             close_after_flush(self.transport)
             return
         self._set_reading(True)
-        self._alarm.set(self, LINGER_SECONDS)
-        if hasattr(self.transport, "loseWriteConnection"):
-            self.transport.loseWriteConnection()
-        else:
-            close_after_flush(self.transport)
+        if not self._clogged:
+            self._alarm.set(self, LINGER_SECONDS)
+        half_close(self.transport)
 
     def abort(self) -> None:
         """Cut the connection: what was written may not arrive."""

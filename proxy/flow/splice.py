@@ -9,7 +9,11 @@ from twisted.internet.interfaces import ITransport
 
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import TUNNEL_IDLE, ProxyError
+from proxy.limits import WRITE_STALL_SECONDS
 from proxy.wire.tunnel import TRANSITIONS, TunnelEvent, TunnelState
+
+# What a side has to take the last bytes written to it.
+CLOSE_SECONDS = WRITE_STALL_SECONDS
 
 #: The sides of a splice: the client's connection and the upstream's.
 NEAR, FAR = 0, 1
@@ -41,6 +45,7 @@ class Splice:
         self._idle_seconds = idle_seconds
         self._over = over
         self._state = TunnelState.OPEN
+        self._done = [False, False]
         alarm.set(self, idle_seconds)
 
     def received(self, side: int, data: bytes) -> None:
@@ -55,17 +60,19 @@ class Splice:
 
     def resume(self, side: int) -> None:
         """`side` can take more."""
-        self._sides[1 - side].resumeProducing()
+        if not self._done[1 - side]:  # a transport told to read on after its end reads that end once more
+            self._sides[1 - side].resumeProducing()
 
     def eof(self, side: int) -> None:
         """`side` will send nothing more, and may still read."""
-        if self._state is TunnelState.CLOSED:
+        if self._state is TunnelState.CLOSED or self._done[side]:
             return
+        self._done[side] = True
         self._state = TRANSITIONS[self._state, (TunnelEvent.CLIENT_EOF, TunnelEvent.SERVER_EOF)[side]]
         if self._state is TunnelState.CLOSED:
             self._end(None)
         else:
-            _half_close(self._sides[1 - side])
+            half_close(self._sides[1 - side])
 
     def lost(self, side: int) -> None:
         """The connection of `side` is gone."""
@@ -74,11 +81,15 @@ class Splice:
             self._end(None)
 
     def time_passed(self) -> None:
-        self._state = TunnelState.CLOSED
-        self._end(ProxyError(TUNNEL_IDLE, f"nothing moved for {self._idle_seconds:g} s"))
+        if self._state is not TunnelState.CLOSED:
+            self._state = TunnelState.CLOSED
+            self._end(ProxyError(TUNNEL_IDLE, f"nothing moved for {self._idle_seconds:g} s"))
+        else:
+            for transport in self._sides:  # whoever has not taken its last bytes by now never will
+                transport.abortConnection()
 
     def _end(self, error: ProxyError | None) -> None:
-        self._alarm.clear(self)
+        self._alarm.set(self, CLOSE_SECONDS)
         for transport in self._sides:
             close_after_flush(transport)
         self._over(error)
@@ -87,7 +98,8 @@ class Splice:
         return f"<Splice {self._state.value} {self.moved[NEAR]} bytes in, {self.moved[FAR]} bytes out>"
 
 
-def _half_close(transport: Any) -> None:
+def half_close(transport: Any) -> None:
+    """Say that nothing more comes, and read on. TLS has no such thing: there, close."""
     if hasattr(transport, "loseWriteConnection"):
         transport.loseWriteConnection()
     else:
