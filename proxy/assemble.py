@@ -30,6 +30,8 @@ from proxy.downstream.site import ProxySite
 from proxy.gates.chain import Gate, Proceed
 from proxy.gates.headers import Edit, headers
 from proxy.gates.path import add_prefix, rewrite, strip_prefix
+from proxy.health.condition import Condition
+from proxy.health.ejection import Ejection
 from proxy.message import Deadlines
 from proxy.message.fields import Pair
 from proxy.policy.forwarding import ForwardingPolicy
@@ -42,7 +44,7 @@ from proxy.resources.forward import Forward
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import build
 from proxy.upstream.dial import Address, endpoint_for
-from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.factory import ProxyClientFactory, ServerPlan
 from proxy.upstream.pool import Pool
 from proxy.wire import RequestLimits
 
@@ -180,16 +182,16 @@ class PoolBuilder:
 
     def _server(self, wish: Server, upstream: Upstream, connect_seconds: float) -> ProxyClientFactory:
         address = self._address(wish.url)
-        return ProxyClientFactory(
+        plan = ServerPlan(
             wish.label,
             address,
-            endpoint_for(self._reactor, address, connect_seconds),
-            self._alarm,
             authority=wish.url.authority,
             weight=wish.weight,
             connections=upstream.connections,
             idle_connections=upstream.idle_connections,
         )
+        condition = Condition(ejection=Ejection())
+        return ProxyClientFactory(plan, endpoint_for(self._reactor, address, connect_seconds), self._alarm, condition)
 
     def _address(self, address: ServerAddress) -> Address:
         if address.kind == "demo":
@@ -227,10 +229,8 @@ class Targets:
         return Respond(wish.status, wish.body.encode(), flat(wish.headers))
 
     def _static(self, place: int, wish: route_wishes.Static, route: route_wishes.Route) -> Proceed:
-        files = File(wish.root)
+        files = (File if wish.listing else Files)(wish.root)
         files.indexNames = list(wish.index)
-        if not wish.listing:
-            files.directoryListing = files.childNotFound  # type: ignore[method-assign]
         return Mounted(files, mount_point(route))
 
     def _app(self, place: int, wish: route_wishes.Application, route: route_wishes.Route) -> Proceed:
@@ -245,6 +245,13 @@ class Targets:
         if not IResource.providedBy(found):
             raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
         return Mounted(found, mount_point(route))
+
+
+class Files(File):
+    """A directory of files whose contents are nobody's business unless named."""
+
+    def directoryListing(self) -> Any:
+        return self.childNotFound
 
 
 def mount_point(route: route_wishes.Route) -> bytes:

@@ -95,6 +95,7 @@ RESPONSE_HEAD_TOO_LARGE = Reason("upstream.response.head_too_large", 502, _UPSTR
 RESPONSE_UPGRADE = Reason("upstream.response.upgrade", 502, _UPSTREAM, "http_upgrade_failed", "The server switched protocols without being asked.")
 QUEUE_FULL = Reason("upstream.queue.full", 503, _UPSTREAM, "connection_limit_reached", "Too many requests wait for this upstream.")
 QUEUE_TIMEOUT = Reason("upstream.queue.timeout", 503, _UPSTREAM, "connection_limit_reached", "No server of the upstream became free in time.")
+CIRCUIT_OPEN = Reason("upstream.circuit.open", 503, _UPSTREAM, "destination_unavailable", "Too much of what this upstream is asked fails; it is left alone for a while.")
 TUNNEL_IDLE = Reason("tunnel.idle", 0, _PROXY, "connection_timeout", "Nothing moved through the tunnel for too long.")
 
 #: Every reason, by its code.

@@ -87,7 +87,7 @@ class MountSite(Site):
         super().__init__(resource)
         self._prefix = [segment for segment in prefix.split(b"/") if segment]
 
-    def getResourceFor(self, request: Request) -> IResource:
+    def getResourceFor(self, request: Any) -> IResource:
         request.site = self
         depth = len(self._prefix)
         if request.postpath[:depth] == self._prefix:
@@ -96,7 +96,7 @@ class MountSite(Site):
         found: IResource = getChildForRequest(self.resource, request)
         return found
 
-    def log(self, request: Request) -> None:
+    def log(self, request: Any) -> None:
         """The exchange has its own record."""
 
 
@@ -235,7 +235,8 @@ class ResponseChannel:
             request.connectionLost(Failure(ConnectionDone()))
 
     def _has_body_now(self) -> bool:
-        return self._exchange.head.method != b"HEAD" and self._request is not None and self._request.code not in (204, 304)
+        request = self._request
+        return self._exchange.head.method != b"HEAD" and request is not None and request.code not in (204, 304)
 
     def _fail(self, what: str) -> None:
         error = ProxyError(RESOURCE_FAILED, f"the resource {what}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
-from proxy.errors import INTERNAL, ProxyError, Retry
+from proxy.errors import CLIENT_CLOSED, INTERNAL, ProxyError, Retry
+from proxy.flow.replay import Replay
+from proxy.health.ejection import GATEWAY_STATUSES
+from proxy.limits import REPLAY_BYTES
 from proxy.message import EMPTY, BodySource, Exchange, Fields, Response, ResponseHead
 from proxy.message.body import HeadOnly
 from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.hop import end_to_end_response
-from proxy.policy.retry import DEFAULT, RetryPolicy, may_retry
+from proxy.policy.retry import is_repeatable, may_retry, may_retry_status
 from proxy.policy.upgrade import permitted, protocols, switched
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
@@ -18,6 +22,13 @@ from proxy.upstream.pool import Pool
 _VISIBLE = re.compile(rb"[\x21-\x7e]+")
 # RFC 9110 section 8.6: these say that they have no content, where others say nothing.
 _EXPECT_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+class Attempt(NamedTuple):
+    """One answer of one server."""
+
+    server: ProxyClientFactory
+    response: Response
 
 
 class Forward:
@@ -31,13 +42,11 @@ class Forward:
         self,
         pool: Pool,
         forwarding: ForwardingPolicy,
-        retry: RetryPolicy = DEFAULT,
         own_host: bool = False,
         upgrades: Collection[bytes] = (),
     ) -> None:
         self._pool = pool
         self._forwarding = forwarding
-        self._retry = retry
         self._own_host = own_host
         self._upgrades = upgrades
 
@@ -46,42 +55,96 @@ class Forward:
 
         @raise ProxyError: none of those that were tried gave one.
         """
-        record = exchange.record
-        record.upstream = self._pool.name
+        pool = self._pool
+        exchange.record.upstream = pool.name
         fields = exchange.head.fields
         upgrade = permitted(protocols(fields), self._upgrades) if b"upgrade" in fields else b""
-        tried: list[ProxyClientFactory] = []
-        while True:
-            record.attempts += 1
-            try:
-                return await self._attempt(exchange, tried, upgrade)
-            except ProxyError as error:
-                whole = exchange.body is EMPTY or error.retry is Retry.UNSENT
-                if not may_retry(error, exchange.head, record.attempts, whole, True, self._retry):
-                    raise
+        if pool.breaker is None:
+            attempt = await self._loop(exchange, upgrade)
+        else:
+            attempt = await self._guarded(exchange, upgrade)
+        if pool.sticky is None:
+            return attempt.response
+        return self._with_cookie(exchange, attempt)
 
-    async def _attempt(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Response:
+    async def _guarded(self, exchange: Exchange, upgrade: bytes) -> Attempt:
+        """The loop behind the circuit breaker."""
+        trial = self._pool.admit()
+        passed: bool | None = None
+        try:
+            attempt = await self._loop(exchange, upgrade)
+            passed = attempt.response.head.status not in GATEWAY_STATUSES
+        except ProxyError as error:
+            passed = None if error.reason is CLIENT_CLOSED else False
+            raise
+        finally:
+            self._pool.ended(passed, trial)
+        return attempt
+
+    async def _loop(self, exchange: Exchange, upgrade: bytes) -> Attempt:
+        """Try; where that fails and may be repeated, try another server."""
+        retry = self._pool.plan.retry
+        body = exchange.body
+        if body is not EMPTY and retry.retries and is_repeatable(exchange.head.method, retry):
+            body = exchange.body = Replay(body, REPLAY_BYTES)
+        record = exchange.record
+        tried: list[ProxyClientFactory] = []
+        repeating = False
+        try:
+            while True:
+                record.attempts += 1
+                try:
+                    attempt = await self._attempt(exchange, tried, upgrade)
+                    if not retry.statuses or not self._repeat_status(attempt, exchange, body):
+                        return attempt
+                    attempt.response.body.stop()
+                except ProxyError as error:
+                    whole = error.retry is Retry.UNSENT or _whole(body)
+                    within = record.attempts > retry.retries or self._pool.may_retry_now()
+                    if not may_retry(error, exchange.head, record.attempts, whole, within, retry):
+                        raise
+                if not repeating:
+                    repeating = True
+                    self._pool.retrying += 1
+        finally:
+            if repeating:
+                self._pool.retrying -= 1
+
+    def _repeat_status(self, attempt: Attempt, exchange: Exchange, body: BodySource) -> bool:
+        """Whether a response came that the operator would rather have from another server."""
+        pool = self._pool
+        status, attempts = attempt.response.head.status, exchange.record.attempts
+        if status not in pool.plan.retry.statuses:
+            return False
+        return may_retry_status(status, exchange.head, attempts, _whole(body), pool.may_retry_now(), pool.plan.retry)
+
+    async def _attempt(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Attempt:
         """One server, one connection, one request on it."""
         record = exchange.record
         connection, server = await self._pool.lease(exchange, tried)
-        tried.append(server)
         record.server = server.name
         record.reused = connection.served > 0
-        record.sent_at = server.now()
+        record.sent_at = sent_at = server.now()
         request = self._request(exchange, server, upgrade)
         method = exchange.head.method
         try:
             head = await connection.send(request, method, exchange.body, exchange.deadlines, exchange.interim)
             if head.status == 101:
                 protocol = switched(upgrade, head)
-                return Response(_switching(head, protocol), EMPTY, connection)
-        except ProxyError:
+                return Attempt(server, Response(_switching(head, protocol), EMPTY, connection))
+        except ProxyError as error:
             connection.stop()
+            server.failed(error)
             raise
+        if head.status in GATEWAY_STATUSES:
+            server.refused(f"status {head.status}")
+        else:
+            server.answered(server.now() - sent_at)
         body: BodySource = connection.body
         if body is EMPTY and (method == b"HEAD" or head.status == 304):
             body = HeadOnly(_told_length(head))
-        return Response(ResponseHead(head.status, head.reason, Fields(end_to_end_response(head.fields))), body)
+        fields = Fields(end_to_end_response(head.fields))
+        return Attempt(server, Response(ResponseHead(head.status, head.reason, fields), body))
 
     def _request(self, exchange: Exchange, server: ProxyClientFactory, upgrade: bytes) -> bytes:
         """The head of the request, ready for the wire."""
@@ -99,8 +162,23 @@ class Forward:
             framing = b"Content-Length: %d\r\n" % body.length
         return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (head.method, head.target, lines, framing)
 
+    def _with_cookie(self, exchange: Exchange, attempt: Attempt) -> Response:
+        """The response, with the cookie that makes the client stick, unless it sticks already."""
+        sticky = self._pool.sticky
+        response = attempt.response
+        assert sticky is not None
+        if sticky.find(exchange.head.fields, self._pool.servers) is attempt.server:
+            return response
+        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(attempt.server)))
+        return response._replace(head=response.head._replace(fields=fields))
+
     def __repr__(self) -> str:
         return f"<Forward to {self._pool!r}>"
+
+
+def _whole(body: BodySource) -> bool:
+    """Whether all of the body can be sent once more."""
+    return body is EMPTY or (isinstance(body, Replay) and body.replayable)
 
 
 def _told_length(head: ResponseHead) -> int | None:

@@ -26,7 +26,6 @@ from zope.interface import implementer
 
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import (
-    RESPONSE_CLOSED,
     RESPONSE_IDLE,
     RESPONSE_TIMEOUT,
     ProxyError,
@@ -34,6 +33,7 @@ from proxy.errors import (
 )
 from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
+from proxy.health.idle import announced_seconds
 from proxy.message import EMPTY, BodySink, BodySource, Deadlines, Fields, ResponseHead
 from proxy.wire import (
     LAST_CHUNK,
@@ -66,6 +66,12 @@ class Home(Interface):
     def gone(self, connection: UpstreamConnection) -> None:
         """It will carry no more exchanges."""
 
+    def closed_while_idle(self, seconds: float) -> None:
+        """The server closed it after `seconds` of idleness."""
+
+    def outlasted(self, seconds: float) -> None:
+        """It was idle for `seconds`, and the server had not closed it."""
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class UpstreamConnection(Protocol):
@@ -74,6 +80,7 @@ class UpstreamConnection(Protocol):
 
     @ivar served: how many requests it has carried; more than one means that it was reused.
     @ivar leased: an exchange has it. Only its home writes this.
+    @ivar announced_idle: how long the server said that it keeps an idle connection, in seconds; None where it did not.
     """
 
     transport: Any  # an ITransport that is a producer and a consumer too, and mostly an ITCPTransport
@@ -82,6 +89,7 @@ class UpstreamConnection(Protocol):
         self.deadline = self.look_at = NEVER
         self.served = 0
         self.leased = True
+        self.announced_idle: float | None = None
         self._home = home
         self._alarm = alarm
         self._reader = ResponseReader(limits)
@@ -97,6 +105,7 @@ class UpstreamConnection(Protocol):
         self._delivering = False
         self._splice: Splice | None = None
         self._lost: Failure | None = None
+        self._idle_since = 0.0
 
     # --- a request goes out -------------------------------------------------------------------------------
 
@@ -214,6 +223,8 @@ class UpstreamConnection(Protocol):
         state = self._state
         self._lost = reason
         self._alarm.clear(self)
+        if state is IDLE:
+            self._home.closed_while_idle(self._alarm.now() - self._idle_since)
         if state is TUNNEL:
             if self._splice is not None:
                 self._splice.lost(FAR)
@@ -230,6 +241,7 @@ class UpstreamConnection(Protocol):
         elif self._state is BODY:
             self._fail(ProxyError(RESPONSE_IDLE, f"nothing came for {self._deadlines.response_idle:g} s"))
         else:
+            self._home.outlasted(self._alarm.now() - self._idle_since)
             self.close()
             return
         self._abort()
@@ -281,6 +293,7 @@ class UpstreamConnection(Protocol):
                 self._interim(head)
             return
         self._answer = None
+        self.announced_idle = announced_seconds(head.fields) if b"keep-alive" in head.fields else None
         if head.status == 101:
             self._state = TUNNEL
             self._alarm.clear(self)
@@ -394,6 +407,7 @@ class UpstreamConnection(Protocol):
 
     def wait_idle(self, seconds: float) -> None:
         """Asked by its home: close by yourself if nobody needs you for so long."""
+        self._idle_since = self._alarm.now()
         self._alarm.set(self, seconds)
 
     def _abort(self) -> None:

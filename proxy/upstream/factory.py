@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from typing import Protocol as Interface
 
 from twisted.internet.defer import CancelledError
@@ -9,12 +10,41 @@ from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
 from proxy import limits
-from proxy.alarm import Alarm
+from proxy.alarm import NEVER, Alarm
+from proxy.errors import ProxyError
+from proxy.health.change import Change
+from proxy.health.condition import Condition
+from proxy.health.ejection import Company, is_servers_failure
+from proxy.health.idle import IdleTimeout
+from proxy.health.latency import PeakEwma
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.dial import Address, dial_error
+from proxy.upstream.state import ServerState
 from proxy.wire import ResponseLimits
 
 RESPONSE_LIMITS = ResponseLimits()
+
+
+class ServerPlan(NamedTuple):
+    """What the configuration says about one server. Two plans that are equal describe the same server.
+
+    @ivar name: unique in its upstream, stable over restarts.
+    @ivar authority: its own name, for Host where the client's is not kept.
+    @ivar weight: its share of the load; 0 takes nothing new.
+    @ivar priority: 0 is used first; backups have more.
+    @ivar connections: how many exchanges it may have at once; 0 is no limit.
+    @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
+    """
+
+    name: str
+    address: Address
+    authority: bytes = b""
+    weight: int = 1
+    priority: int = 0
+    connections: int = limits.UPSTREAM_CONNECTIONS
+    idle_connections: int = limits.UPSTREAM_IDLE_CONNECTIONS
+    idle_seconds: float = limits.UPSTREAM_IDLE_SECONDS
+    response_limits: ResponseLimits = RESPONSE_LIMITS
 
 
 class Owner(Interface):
@@ -23,18 +53,35 @@ class Owner(Interface):
     def freed(self, server: ProxyClientFactory) -> None:
         """The server can take one more exchange than a moment ago."""
 
+    def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
+        """What is thought of the server is other than before."""
+
+    def company(self, server: ProxyClientFactory) -> Company:
+        """The other servers, as far as it matters whether this one may go."""
+
+
+class Alone:
+    """The owner of a server that belongs to nobody yet."""
+
+    def freed(self, server: ProxyClientFactory) -> None:
+        """Nobody waits."""
+
+    def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
+        """Nobody is told."""
+
+    def company(self, server: ProxyClientFactory) -> Company:
+        return Company(1, 0, 0)
+
 
 class ProxyClientFactory(ClientFactory):
-    """Makes connections to one server, keeps the idle ones, and counts what is under way.
+    """Makes connections to one server, keeps the idle ones, counts what is under way, and knows how the server is.
 
-    Idle connections are a stack: the one used last is used next, so that in quiet times the others grow old and
-    close by themselves. A connection is closed by us before the server would do it: `idle_seconds`.
+    It is a `proxy.balance.view.ServerView`: balancers choose among these objects themselves.
 
-    @param address: where the server is.
-    @param endpoint: connects to it.
-    @param authority: its own name, for Host where the client's is not kept.
-    @param weight: its share of the load; 0 takes no new exchanges.
-    @param connections: how many exchanges it may have at once; 0 is no limit.
+    Idle connections are a stack: the one used last is used next, so that in quiet times the others grow old and close
+    by themselves. A connection is closed by us before the server would do it, as far as that can be learned.
+
+    @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
     """
 
@@ -42,50 +89,64 @@ class ProxyClientFactory(ClientFactory):
 
     def __init__(
         self,
-        name: str,
-        address: Address,
+        plan: ServerPlan,
         endpoint: IStreamClientEndpoint,
         alarm: Alarm,
-        authority: bytes = b"",
-        weight: int = 1,
-        connections: int = limits.UPSTREAM_CONNECTIONS,
-        idle_connections: int = limits.UPSTREAM_IDLE_CONNECTIONS,
-        idle_seconds: float = limits.UPSTREAM_IDLE_SECONDS,
-        response_limits: ResponseLimits = RESPONSE_LIMITS,
+        condition: Condition | None = None,
     ) -> None:
-        self.name = name
-        self.address = address
-        self.weight = weight
-        self.authority = authority
+        self.plan = plan
+        self.name = plan.name
+        self.weight = plan.weight
+        self.priority = plan.priority
+        self.authority = plan.authority
+        self.condition = condition if condition is not None else Condition()
         self.now = alarm.now
         self.in_flight = 0
-        self.owner: Owner | None = None
+        self.requests = 0
+        self.failures = 0
+        self.owner: Owner = Alone()
+        self.last_change = ""
+        self.deadline = self.look_at = NEVER
         self._endpoint = endpoint
         self._alarm = alarm
-        self._connections = connections
-        self._idle_connections = idle_connections
-        self._idle_seconds = idle_seconds
-        self._response_limits = response_limits
+        self._latency = PeakEwma()
+        self._idle_timeout = IdleTimeout(plan.idle_seconds)
         self._idle: list[UpstreamConnection] = []
         self._closing = False
 
     # --- doors --------------------------------------------------------------------------------------------
 
     def buildProtocol(self, addr: IAddress | None) -> UpstreamConnection:
-        return UpstreamConnection(self, self._alarm, self._response_limits)
+        return UpstreamConnection(self, self._alarm, self.plan.response_limits)
 
-    # --- asked by the pool --------------------------------------------------------------------------------
+    # --- seen by balancers --------------------------------------------------------------------------------
 
     @property
     def available(self) -> bool:
-        """Whether it may take one more exchange."""
-        return not self._closing and (not self._connections or self.in_flight < self._connections)
+        """Whether it may be given one more exchange."""
+        return self.condition.usable and self.has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it could take one more, whatever its health."""
+        cap = self.plan.connections
+        return not self._closing and (not cap or self.in_flight < cap)
+
+    @property
+    def since(self) -> float:
+        return self.condition.since
+
+    def latency(self, now: float) -> float:
+        return self._latency.at(now)
+
+    # --- asked by the pool --------------------------------------------------------------------------------
 
     def take_idle(self) -> UpstreamConnection | None:
         """A connection that waits for work, counted as in flight from now on; None if there is none."""
         if not self._idle:
             return None
         self.in_flight += 1
+        self.requests += 1
         connection = self._idle.pop()
         connection.leased = True
         return connection
@@ -96,6 +157,7 @@ class ProxyClientFactory(ClientFactory):
         @raise ProxyError: it cannot be had; nothing was sent.
         """
         self.in_flight += 1
+        self.requests += 1
         try:
             made = await self._endpoint.connect(self)
         except CancelledError:
@@ -103,18 +165,57 @@ class ProxyClientFactory(ClientFactory):
             raise
         except Exception as error:
             self._free()
-            raise dial_error(error, self.address) from error
+            raise dial_error(error, self.plan.address) from error
         assert isinstance(made, UpstreamConnection)
         return made
+
+    # --- told by the exchanges ----------------------------------------------------------------------------
+
+    def answered(self, seconds: float) -> None:
+        """A request was answered, in `seconds`, with something that does not speak against the server."""
+        now = self.now()
+        self._latency.observe(seconds, now)
+        self.condition.passed(now)
+
+    def failed(self, error: ProxyError) -> None:
+        """A request failed. Only what is the server's doing counts against it."""
+        if is_servers_failure(error):
+            self.refused(str(error))
+
+    def refused(self, why: str) -> None:
+        """The server says, or shows, that it does not work."""
+        self.failures += 1
+        self._note(self.condition.failed(self.now(), why, self.owner.company(self)))
+        ejection = self.condition.ejection
+        if ejection is not None and ejection.ejected and self.deadline == NEVER:
+            self._alarm.set(self, ejection.until - self.now())
+
+    def probed(self, passed: bool, why: str) -> None:
+        """A probe has ended."""
+        self._note(self.condition.probed(passed, why, self.now()))
+
+    def time_passed(self) -> None:
+        """An ejection may be over."""
+        self._note(self.condition.restore(self.now()))
+        ejection = self.condition.ejection
+        if ejection is not None and ejection.ejected:
+            self._alarm.set(self, max(ejection.until - self.now(), 0.01))
+
+    def _note(self, changes: list[Change]) -> None:
+        if changes:
+            self.last_change = str(changes[-1])
+            self.owner.changed(self, changes)
+            if self.available:
+                self.owner.freed(self)
 
     # --- told by the connections --------------------------------------------------------------------------
 
     def released(self, connection: UpstreamConnection) -> None:
-        if self._closing or len(self._idle) >= self._idle_connections:
+        if self._closing or len(self._idle) >= self.plan.idle_connections:
             connection.close()  # `gone` follows
             return
         connection.leased = False
-        connection.wait_idle(self._idle_seconds)
+        connection.wait_idle(self._idle_timeout.for_connection(connection.announced_idle))
         self._idle.append(connection)
         self._free()
 
@@ -126,16 +227,45 @@ class ProxyClientFactory(ClientFactory):
         elif connection in self._idle:
             self._idle.remove(connection)
 
+    def closed_while_idle(self, seconds: float) -> None:
+        """The server closed a connection that had been idle for `seconds`."""
+        self._idle_timeout.closed_by_server(seconds, self.now())
+
+    def outlasted(self, seconds: float) -> None:
+        """A connection was still good after `seconds` of idleness."""
+        self._idle_timeout.outlasted(seconds, self.now())
+
     def _free(self) -> None:
         self.in_flight -= 1
-        if self.owner is not None:
-            self.owner.freed(self)
+        self.owner.freed(self)
+
+    # --- the end ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """No new exchanges; idle connections close now, the others when they are released."""
         self._closing = True
+        self._alarm.clear(self)
         for connection in tuple(self._idle):
             connection.close()
 
+    def state(self) -> ServerState:
+        """What it looks like now."""
+        return ServerState(
+            self.name,
+            str(self.plan.address),
+            "draining" if self._closing or not self.weight else self.condition.word,
+            self.condition.why or self.last_change,
+            self.weight,
+            self.priority,
+            self.in_flight,
+            len(self._idle),
+            round(self.latency(self.now()) * 1000, 3),
+            self.requests,
+            self.failures,
+        )
+
     def __repr__(self) -> str:
-        return f"<ProxyClientFactory {self.name} {self.in_flight} in flight, {len(self._idle)} idle>"
+        return (
+            f"<ProxyClientFactory {self.name} {self.condition.word}, {self.in_flight} in flight, "
+            f"{len(self._idle)} idle>"
+        )

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from random import Random
 from typing import NamedTuple
+
+from twisted.logger import Logger
 
 from proxy import limits
 from proxy.alarm import NEVER, Alarm
-from proxy.errors import NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError, Retry
+from proxy.balance.catalog import tiers
+from proxy.balance.key import KeyRule
+from proxy.balance.sticky import StickyCookie
+from proxy.balance.tiers import Tiers
+from proxy.errors import CIRCUIT_OPEN, NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError
 from proxy.flow.walk import Promise
+from proxy.health.breaker import Breaker
+from proxy.health.change import Change
+from proxy.health.ejection import Company
 from proxy.message import Exchange
+from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.state import PoolState
+
+log = Logger()
 
 
 class Lease(NamedTuple):
@@ -20,6 +34,20 @@ class Lease(NamedTuple):
 
     connection: UpstreamConnection
     server: ProxyClientFactory
+
+
+class PoolPlan(NamedTuple):
+    """What the configuration says about an upstream, its servers aside.
+
+    @ivar queue: how many exchanges may wait; 0 refuses at once.
+    @ivar queue_seconds: how long one waits at most.
+    @ivar key: what requests are hashed by, where they are.
+    """
+
+    queue: int = limits.UPSTREAM_QUEUE
+    queue_seconds: float = limits.QUEUE_SECONDS
+    retry: RetryPolicy = DEFAULT
+    key: KeyRule | None = None
 
 
 class _Waiting:
@@ -33,17 +61,17 @@ class _Waiting:
 
     def time_passed(self) -> None:
         if not self.turn.settled:
-            self.turn.fail(ProxyError(QUEUE_TIMEOUT, retry=Retry.NEVER))
+            self.turn.fail(ProxyError(QUEUE_TIMEOUT))
 
 
 class Pool:
     """The servers behind one name.
 
-    An exchange asks for a lease: a server is chosen, then an idle connection of it taken or a new one made. While
-    every server has as many exchanges as it may, exchanges wait in order; each that ends lets one more in.
+    An exchange asks for a lease: a server is chosen, then an idle connection of it taken or a new one made. While every
+    healthy server has as many exchanges as it may, exchanges wait in order; each that ends lets one more in.
 
-    @param queue: how many may wait; 0 refuses at once.
-    @param queue_seconds: how long one waits at most.
+    @ivar servers: replaced as a whole when one comes or goes, so that balancers notice.
+    @ivar retrying: exchanges that are being tried once more at this moment.
     """
 
     def __init__(
@@ -51,61 +79,120 @@ class Pool:
         name: str,
         servers: Sequence[ProxyClientFactory],
         alarm: Alarm,
-        queue: int = limits.UPSTREAM_QUEUE,
-        queue_seconds: float = limits.QUEUE_SECONDS,
+        plan: PoolPlan = PoolPlan(),  # noqa: B008 - immutable
+        choice: Tiers[ProxyClientFactory] | None = None,
+        sticky: StickyCookie[ProxyClientFactory] | None = None,
+        breaker: Breaker | None = None,
+        random: Random | None = None,
     ) -> None:
         self.name = name
-        self.servers = tuple(servers)
+        self.plan = plan
+        self.servers: tuple[ProxyClientFactory, ...] = ()
+        self.sticky = sticky
+        self.breaker = breaker
+        self.retrying = 0
         self._alarm = alarm
-        self._queue_size = queue
-        self._queue_seconds = queue_seconds
+        self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
+        self._random = random if random is not None else Random()
         self._queue: deque[_Waiting] = deque()
-        self._turn = 0
+        self.replace(servers)
+
+    def replace(self, servers: Sequence[ProxyClientFactory]) -> None:
+        """From now on these are the servers. Those that are not among them any more take nothing new and drain."""
+        for server in self.servers:
+            if server not in servers:
+                server.close()
+        self.servers = tuple(servers)
         for server in self.servers:
             server.owner = self
+            self.freed(server)
 
-    async def lease(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> Lease:
+    # --- a connection for an exchange ---------------------------------------------------------------------
+
+    async def lease(self, exchange: Exchange, tried: list[ProxyClientFactory]) -> Lease:
         """A connection for `exchange`, to a server that it has not tried yet if there is one.
 
+        @param tried: those that failed it; the one that is tried now is added.
         @raise ProxyError: no server, no room, no time, or the server could not be reached.
         """
-        server = self._choose(tried)
+        server = self._choose(exchange, tried)
         while server is None:
             await self._wait()
-            server = self._choose(tried)
+            server = self._choose(exchange, tried)
         # After a failure only a new connection will do: what killed one idle connection has mostly killed them all.
         connection = None if tried else server.take_idle()
+        tried.append(server)
         if connection is None:
-            connection = await server.dial()
+            try:
+                connection = await server.dial()
+            except ProxyError as error:
+                server.failed(error)
+                raise
         return Lease(connection, server)
 
-    def _choose(self, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
-        """Round robin over the servers that have room; None while none has."""
-        servers = self.servers
-        count = len(servers)
-        for step in range(count):
-            server = servers[(self._turn + step) % count]
-            if server.available and server.weight and server not in tried:
-                self._turn = (self._turn + step + 1) % count
+    def _choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
+        """A server that has room; None while all that are healthy are full."""
+        sticky = self.sticky
+        if sticky is not None:
+            server = sticky.find(exchange.head.fields, self.servers, tried)
+            if server is not None:
                 return server
-        if tried:
-            return self._choose(())
-        if not any(server.weight for server in servers):
-            raise ProxyError(NO_SERVER, f"upstream {self.name} has no server")
-        return None
+        rule = self.plan.key
+        key = rule.key(exchange.head, exchange.path, exchange.client) if rule is not None else None
+        server = self._choice.choose(self.servers, key, self._alarm.now(), self._random, tried)
+        if server is None and not any(server.condition.usable and server.weight for server in self.servers):
+            raise ProxyError(NO_SERVER, f"upstream {self.name}: {self._why_none()}")
+        return server
+
+    def _why_none(self) -> str:
+        if not self.servers:
+            return "it has no server now"
+        return "; ".join(f"{server.name} {server.condition.word}" for server in self.servers[:8])
 
     async def _wait(self) -> None:
-        if len(self._queue) >= self._queue_size:
+        if len(self._queue) >= self.plan.queue:
             raise ProxyError(QUEUE_FULL, f"{len(self._queue)} wait for upstream {self.name}")
         waiting = _Waiting()
         self._queue.append(waiting)
-        self._alarm.set(waiting, self._queue_seconds)
+        self._alarm.set(waiting, self.plan.queue_seconds)
         try:
             await waiting.turn
         finally:
             self._alarm.clear(waiting)
             if waiting in self._queue:
                 self._queue.remove(waiting)
+
+    def may_retry_now(self) -> bool:
+        """Whether the budget has room for one more retry."""
+        active = sum(server.in_flight for server in self.servers)
+        return budget_admits(active, self.retrying, self.plan.retry)
+
+    # --- the breaker --------------------------------------------------------------------------------------
+
+    def admit(self) -> bool:
+        """Ask the breaker.
+
+        @return: whether the exchange passes on trial; to be given back to `ended`.
+        @raise ProxyError: the circuit is open.
+        """
+        breaker = self.breaker
+        if breaker is None:
+            return False
+        admission = breaker.admit(self._alarm.now())
+        if admission.change is not None:
+            log.warn("upstream {name}: circuit {change}", name=self.name, change=str(admission.change))
+        if not admission.admitted:
+            raise ProxyError(CIRCUIT_OPEN, f"upstream {self.name}")
+        return admission.trial
+
+    def ended(self, passed: bool | None, trial: bool) -> None:
+        """An exchange that was admitted is over; `passed` is None where nobody can say."""
+        if self.breaker is not None:
+            change = self.breaker.ended(self._alarm.now(), passed, trial)
+            if change is not None:
+                log.warn("upstream {name}: circuit {change}", name=self.name, change=str(change))
+
+    # --- told by the servers ------------------------------------------------------------------------------
 
     def freed(self, server: ProxyClientFactory) -> None:
         while self._queue and server.available:
@@ -114,10 +201,32 @@ class Pool:
                 waiting.turn.keep(None)
                 return
 
+    def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
+        for change in changes:
+            words = "upstream {name}: server {server} {change}"
+            log.warn(words, name=self.name, server=server.name, change=str(change))
+
+    def company(self, server: ProxyClientFactory) -> Company:
+        others = [other for other in self.servers if other is not server]
+        ejections = [other.condition.ejection for other in others]
+        return Company(
+            len(self.servers),
+            sum(ejection is not None and ejection.ejected for ejection in ejections),
+            sum(other.condition.usable and other.weight > 0 for other in others),
+        )
+
+    # --- the end ------------------------------------------------------------------------------------------
+
     def close(self) -> None:
         """No new exchanges."""
         for server in self.servers:
             server.close()
+
+    def state(self) -> PoolState:
+        """What it looks like now."""
+        circuit = "" if self.breaker is None else self.breaker.state.value
+        servers = tuple(server.state() for server in self.servers)
+        return PoolState(self.name, servers, len(self._queue), self.retrying, circuit)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name} {list(self.servers)!r} {len(self._queue)} waiting>"

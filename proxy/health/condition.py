@@ -1,0 +1,79 @@
+"""All that is thought of one server: what probes say of it, and what its own requests do."""
+
+from __future__ import annotations
+
+from math import inf
+
+from proxy.health.change import Change
+from proxy.health.ejection import Company, Ejection
+from proxy.health.threshold import Health, Threshold
+
+
+class Condition:
+    """The health of one server. It outlives a reload that does not touch the server.
+
+    @param threshold: active health; None where nobody probes.
+    @param ejection: passive health; None where it is switched off.
+    @ivar usable: whether requests may go there.
+    @ivar since: when it last became usable, in seconds of the monotonic clock; slow start counts from here.
+    """
+
+    __slots__ = ("ejection", "since", "threshold", "usable")
+
+    def __init__(self, threshold: Threshold | None = None, ejection: Ejection | None = None) -> None:
+        self.threshold = threshold
+        self.ejection = ejection
+        self.since = -inf
+        self.usable = self._judge()
+
+    def probed(self, passed: bool, why: str, now: float) -> list[Change]:
+        """A probe has ended. A server that probes find well is let in again, whatever its requests did before."""
+        assert self.threshold is not None
+        changes = [self.threshold.judge(passed, why)]
+        if passed and changes[0] is not None and self.ejection is not None:
+            changes.append(self.ejection.pardon("probes find it well"))
+        return self._settle(changes, now)
+
+    def passed(self, now: float) -> None:
+        """A request went well."""
+        if self.ejection is not None and (self.ejection.failures or self.ejection.times):
+            self.ejection.passed(now)
+
+    def failed(self, now: float, why: str, company: Company) -> list[Change]:
+        """A request failed by the server's doing."""
+        if self.ejection is None:
+            return []
+        return self._settle([self.ejection.failed(now, why, company)], now)
+
+    def restore(self, now: float) -> list[Change]:
+        """Time has passed: an ejection may be over."""
+        if self.ejection is None:
+            return []
+        return self._settle([self.ejection.restore(now)], now)
+
+    def _settle(self, changes: list[Change | None], now: float) -> list[Change]:
+        usable = self._judge()
+        if usable and not self.usable:
+            self.since = now
+        self.usable = usable
+        return [change for change in changes if change is not None]
+
+    def _judge(self) -> bool:
+        if self.ejection is not None and self.ejection.ejected:
+            return False
+        return self.threshold is None or self.threshold.good or self.threshold.state is Health.UNKNOWN
+
+    @property
+    def word(self) -> str:
+        """The state in one word, for people: `up`, `down`, `ejected`, `unknown`, ..."""
+        if self.ejection is not None and self.ejection.ejected:
+            return "ejected"
+        return "up" if self.threshold is None else self.threshold.state.value
+
+    @property
+    def why(self) -> str:
+        """The words behind it."""
+        return "" if self.threshold is None else self.threshold.why
+
+    def __repr__(self) -> str:
+        return f"<Condition {self.word} {self.why}>"
