@@ -23,7 +23,8 @@ _PAGE = """<!DOCTYPE html>
   dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem }}
   dt {{ color: #666 }} dd {{ margin: 0 }} code, td {{ font: .875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere }}
   table {{ border-collapse: collapse; width: 100% }}
-  td {{ border-top: 1px solid #ddd; padding: .25rem .75rem .25rem 0; vertical-align: top }} td:first-child {{ color: #666; white-space: nowrap }}
+  td {{ border-top: 1px solid #ddd; padding: .25rem .75rem .25rem 0; vertical-align: top }}
+  td:first-child {{ color: #666; white-space: nowrap }}
 </style>
 <h1>Answered by <span class="server">{name}</span></h1>
 <p>Your request went through the proxy, over a pooled connection, to one of several servers. Reload the page:
