@@ -68,10 +68,10 @@ def print_version(arguments: argparse.Namespace) -> int:
 
 def ping(arguments: argparse.Namespace) -> int:
     """Ask a running proxy for a page: any answer below 500 shows that it serves."""
-    request = urllib.request.Request(arguments.url, headers={"User-Agent": "reverseproxy-ping"})
     # No proxy from the environment and no redirects: the question is whether this one process answers.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     try:
+        request = urllib.request.Request(arguments.url, headers={"User-Agent": "reverseproxy-ping"})
         with opener.open(request, timeout=arguments.timeout) as response:
             status = response.status
     except urllib.error.HTTPError as error:

@@ -82,6 +82,8 @@ class Tree:
         self.unusable: list[Any] = []
         self._noted: set[Problem] = set()
         self._lines: dict[str, list[str]] = {}
+        # Kept alive: once a node is gone, another one may have its id.
+        self._nodes: list[yaml.Node] = []
         self._pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
 
     # --- reading --------------------------------------------------------------------------------------------
@@ -117,6 +119,8 @@ class Tree:
         said = (error.problem or "not YAML").removeprefix("but ")
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in said), "")
+        if "${" in self._line(name, line) and "did not find expected" in said:
+            hint = "in { } and [ ], ${...} needs quotes; what shall be a number goes on a line of its own, without them"
         if not hint and error.context and error.context_mark and error.context_mark.line + 1 != line:
             hint = f"{error.context} that began in line {error.context_mark.line + 1}"
         source = self._line(name, line)
@@ -181,6 +185,7 @@ class Tree:
         """The entries of a mapping by key, as (key node, value node), merge keys (`<<`) resolved."""
         found = self._pairs.get(id(node))
         if found is None:
+            self._nodes.append(node)
             found = self._pairs[id(node)] = self._entries(node)
         return found
 

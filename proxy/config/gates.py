@@ -14,6 +14,8 @@ FRAMING_FIELDS = frozenset({
     b"connection", b"content-length", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
     b"upgrade",
 })  # fmt: skip
+# What a normalized path has bare: RFC 3986 unreserved characters, sub-delimiters, `:` and `@`.
+_BARE = re.compile(r"[\w.~!$&'()*+,;=:@-]", re.ASCII)
 
 
 def _own_field(name: bytes) -> bytes:
@@ -30,7 +32,13 @@ def _prefix(value: Any) -> bytes:
         raise wrong(
             "path-prefix", f"{shown(value)} is not a path prefix", "percent-encode everything but plain characters"
         )
-    prefix = value.rstrip("/")
+    for escape in re.findall("%.{0,2}", value):
+        # Prefixes are compared with normalized paths, which have one spelling for each character.
+        letter = chr(int(escape[1:], 16)) if re.fullmatch("%[0-9A-Fa-f]{2}", escape) else "\0"
+        if letter == "\0" or _BARE.fullmatch(letter):
+            hint = f"write `{letter}`" if letter != "\0" else "write %25 for %"
+            raise wrong("path-prefix", f"`{escape}` never comes up in a path", hint)
+    prefix = re.sub("%..", lambda match: match.group().upper(), value.rstrip("/"))
     if not prefix:
         raise wrong("path-prefix", "the prefix `/` changes nothing", "remove the gate")
     return prefix.encode("ascii")

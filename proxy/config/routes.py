@@ -76,7 +76,7 @@ def _host_name(value: Any) -> str:
 
 def _bracketed(value: str) -> str:
     try:
-        return f"[{ipaddress.IPv6Address(value.removeprefix('[').removesuffix(']'))}]"
+        return f"[{ipaddress.IPv6Address(value[1:-1] if value.endswith(']') else value)}]"
     except ValueError as error:
         raise wrong("host", f"`{value}` is not a host", "an IPv6 address stands in brackets: '[::1]'") from error
 
@@ -157,10 +157,10 @@ class ValueMatch(ShortWish):
 def _location(value: Any) -> bytes:
     if not isinstance(value, str):
         raise wrong("redirect", f"{shown(value)} is not a place to redirect to", "write a URL or a path")
-    if not re.match(r"https?://[^/?#]|/(?!/)", value):
+    if not re.match(r"https?://[^/?#]|/(?![/\\])", value):
         hint = f"write https://{value}" if re.match(r"[\w-]+(\.[\w-]+)+", value) else "write https://... or /path"
         raise wrong("redirect", f"`{value}` is neither a URL nor a path", hint)
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
         raise wrong("redirect", f"`{value}` is not a URL", "percent-encode everything but plain characters")
     return value.encode("ascii")
 
@@ -179,6 +179,14 @@ class Redirect(ShortWish):
     status: Literal[301, 302, 307, 308] = 307
     keep_path: StrictBool = False
     keep_query: StrictBool = False
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.keep_path and (b"?" in self.to or b"#" in self.to):
+            raise wrong(
+                "contradiction", "`keep_path` cannot follow a target with a query or a fragment", at="keep_path"
+            )
+        return self
 
 
 class Respond(ShortWish):

@@ -1,0 +1,105 @@
+"""The `reverseproxy` command."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from proxy import cli
+
+GOOD = "routes:\n  - {respond: 204}\n"
+DOUBTFUL = "routes:\n  - {host: a.example, respond: 204}\n"
+BAD = "routes:\n  - {pth: /a, respond: 204}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "x.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "strict", "code"),
+    [(GOOD, False, 0), (GOOD, True, 0), (DOUBTFUL, False, 0), (DOUBTFUL, True, 1), (BAD, False, 1)],
+)
+def test_the_exit_code_of_check(file: Path, text: str, strict: bool, code: int) -> None:
+    file.write_text(text)
+    assert cli.main(["check", str(file), *(["--strict"] if strict else [])]) == code
+
+
+def test_check_for_people(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(BAD)
+    cli.main(["check", str(file)])
+    output = capsys.readouterr().out
+    assert f"{file}:2:6: error: unknown key `pth`" in output
+    assert output.endswith(f"{file}: 1 error\n")
+    assert "\x1b" not in output
+
+
+def test_check_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(BAD)
+    assert cli.main(["check", "--format", "json", str(file)]) == 1
+    assert [problem["code"] for problem in json.loads(capsys.readouterr().out)] == ["unknown-key"]
+    cli.main(["check", "--format", "github", str(file)])
+    assert capsys.readouterr().out.startswith("::error file=")
+
+
+def test_check_reads_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("routes:\n  - respond: ${A_STATUS}\n")
+    assert cli.main(["check", str(file)]) == 1
+    monkeypatch.setenv("A_STATUS", "204")
+    assert cli.main(["check", str(file)]) == 0
+
+
+def test_warnings_of_routes_stand_among_the_others(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("routes:\n  - {respond: 204}\n  - {name: b, respond: 200}\n  - {path: {regex: a}, respond: 204}\n")
+    cli.main(["check", str(file)])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "warning:" in line]
+    assert [line.rsplit("[")[-1] for line in lines] == ["unreachable-route]", "regex-unanchored]"]
+
+
+def test_schema_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "reverseproxy configuration"
+    assert cli.main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("reverseproxy ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["chek"], ["check"], ["check", "x", "--format", "xml"]])
+def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(int(self.path[1:]))
+        self.send_header("Location", "/500")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Answering) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (307, 0), (404, 0), (500, 1), (503, 1)])
+def test_any_answer_below_500_is_a_sign_of_life(server: str, status: int, code: int) -> None:
+    assert cli.main(["ping", "--url", f"{server}/{status}"]) == code
+
+
+def test_no_answer_is_none(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ping", "--url", f"http://127.0.0.1:{port}/"]) == 1
+    assert "refused" in capsys.readouterr().err
+    assert cli.main(["ping", "--url", "nonsense"]) == 1
