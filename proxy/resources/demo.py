@@ -21,7 +21,8 @@ _PAGE = """<!DOCTYPE html>
   body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 52rem; margin: 3rem auto; padding: 0 1rem; color: #222 }}
   h1 {{ font-weight: 600 }} .server {{ color: {color} }}
   dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.25rem }}
-  dt {{ color: #666 }} dd {{ margin: 0 }} code, td {{ font: .875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere }}
+  dt {{ color: #666 }} dd {{ margin: 0 }}
+  code, td {{ font: .875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere }}
   table {{ border-collapse: collapse; width: 100% }}
   td {{ border-top: 1px solid #ddd; padding: .25rem .75rem .25rem 0; vertical-align: top }}
   td:first-child {{ color: #666; white-space: nowrap }}
