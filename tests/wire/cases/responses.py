@@ -235,6 +235,6 @@ for status in (100, 102, 103, 199):
         accept(f"{status} with {field!r}", "6.3 rule 1", first + HELLO, statuses=(status, 200), body=b"hello")
 accept("several first", "RFC 9110 15.2", message(b"HTTP/1.1 103 X") * 3 + HELLO,
        statuses=(103, 103, 103, 200), body=b"hello")  # fmt: skip
-accept("101", "RFC 9110 15.2.2: the end of HTTP", message(b"HTTP/1.1 101 OK", b"Upgrade: x", body=b"\0raw"), statuses=(101,),
+accept("101", "RFC 9110 15.2.2", message(b"HTTP/1.1 101 OK", b"Upgrade: x", body=b"\0raw"), statuses=(101,),
        keep_alive=False, rest=4)  # fmt: skip
 refuse("interim without end", "a limit on everything", message(b"HTTP/1.1 103 X") * 100, heads=limits.INTERIM_RESPONSES)
