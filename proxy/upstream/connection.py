@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
-from typing import Protocol as Interface
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -28,6 +28,7 @@ from proxy.alarm import NEVER, Alarm
 from proxy.errors import (
     RESPONSE_IDLE,
     RESPONSE_TIMEOUT,
+    RESPONSE_TRUNCATED,
     ProxyError,
     Retry,
 )
@@ -35,15 +36,9 @@ from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
 from proxy.message import EMPTY, BodySink, BodySource, Deadlines, Fields, ResponseHead
-from proxy.wire import (
-    LAST_CHUNK,
-    ResponseLimits,
-    ResponseReader,
-    encode_chunk,
-    encode_last_chunk,
-)
-
-JOIN_BYTES = 16 * 1024
+from proxy.upstream.home import Home
+from proxy.upstream.request_writer import RequestWriter
+from proxy.wire import UNTIL_CLOSE, ResponseLimits, ResponseReader
 
 
 class State(Enum):
@@ -57,26 +52,9 @@ class State(Enum):
 IDLE, WAITING, BODY, TUNNEL, CLOSED = State
 
 
-class Home(Interface):
-    """Where a connection belongs, and is told what becomes of it."""
-
-    def released(self, connection: UpstreamConnection) -> None:
-        """It is IDLE again, and fit for another request."""
-
-    def gone(self, connection: UpstreamConnection) -> None:
-        """It will carry no more exchanges."""
-
-    def closed_while_idle(self, seconds: float) -> None:
-        """The server closed it after `seconds` of idleness."""
-
-    def outlasted(self, seconds: float) -> None:
-        """It was idle for `seconds`, and the server had not closed it."""
-
-
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class UpstreamConnection(Protocol):
-    """A connection that `ProxyClientFactory` made. Between `send` and its end it is also the body of the response,
-    and the sink of the request's.
+    """A connection that `ProxyClientFactory` made. Between `send` and its end it is also the body of the response.
 
     @ivar served: how many requests it has carried; more than one means that it was reused.
     @ivar leased: an exchange has it. Only its home writes this.
@@ -97,9 +75,7 @@ class UpstreamConnection(Protocol):
         self._deadlines = Deadlines()
         self._answer: Promise[ResponseHead] | None = None
         self._interim: Callable[[ResponseHead], None] | None = None
-        self._request_body: BodySource = EMPTY
-        self._request_head = b""
-        self._request_sent = True
+        self._request = RequestWriter(self)
         self._sink: BodySink | None = None
         self._held = False
         self._delivering = False
@@ -131,47 +107,21 @@ class UpstreamConnection(Protocol):
         answer: Promise[ResponseHead] = Promise()
         self._answer = answer
         self._reader.expect(method)
-        self._alarm.set(self, deadlines.response_head)
         if body is EMPTY:
+            self._alarm.set(self, deadlines.response_head)
             self.transport.write(head)
-            return answer
-        self._request_sent = False
-        self._request_head = head
-        self._request_body = body
-        body.start(self)
-        if self._request_head and self._state is WAITING:
-            self._flush(b"")
+        else:
+            self._alarm.clear(self)  # the deadline is the client's, until its body is here
+            self._request.write(self.transport, head, body)
         return answer
 
-    def _flush(self, data: bytes) -> None:
-        head, self._request_head = self._request_head, b""
-        self.transport.write(head + data)
-
-    def body_data(self, data: bytes) -> None:
-        if self._request_body.length is None:
-            data = encode_chunk(data)
-        if self._request_head and len(data) > JOIN_BYTES:
-            self._flush(b"")
-        if self._request_head:
-            self._flush(data)
-        else:
-            self.transport.write(data)
+    def request_sent(self) -> None:
+        """Told by the writer: it is the server's turn."""
         if self._state is WAITING:
             self._alarm.set(self, self._deadlines.response_head)
 
-    def body_end(self, trailers: Fields) -> None:
-        tail = b""
-        if self._request_body.length is None:
-            tail = encode_last_chunk(trailers) if trailers.pairs else LAST_CHUNK
-        if self._request_head:
-            self._flush(tail)
-        elif tail:
-            self.transport.write(tail)
-        self._request_sent = True
-        self._request_body = EMPTY
-
-    def body_failed(self, error: ProxyError) -> None:
-        """The client did not finish its request: the server must not take it for whole."""
+    def request_failed(self, error: ProxyError) -> None:
+        """Told by the writer: the client did not finish its request. The server must not take it for whole."""
         self._fail(error)
         self._abort()
 
@@ -189,6 +139,7 @@ class UpstreamConnection(Protocol):
         elif self._state is IDLE:
             # Nobody asked for this: a connection with a word too much on it can answer the wrong question.
             self._abort()
+            self._home.gone(self)
         elif self._state is not CLOSED:
             self._reader.feed(data)
             self._deliver()
@@ -198,14 +149,18 @@ class UpstreamConnection(Protocol):
         if self._splice is not None:
             self._splice.pause(FAR)
         else:
-            self._request_body.pause()
+            self._request.pause()
+            if self._state is WAITING:
+                self._alarm.set(self, self._deadlines.response_head)
 
     def resumeProducing(self) -> None:
         """The server has taken all of it."""
         if self._splice is not None:
             self._splice.resume(FAR)
         else:
-            self._request_body.resume()
+            if self._state is WAITING and not self._request.sent:
+                self._alarm.clear(self)
+            self._request.resume()
 
     def stopProducing(self) -> None:
         """The transport is going away; `connectionLost` follows and says why."""
@@ -213,27 +168,18 @@ class UpstreamConnection(Protocol):
     def readConnectionLost(self) -> None:
         if self._splice is not None:
             self._splice.eof(FAR)
+            return
+        self._server_ended(connectionDone)
+        if self._request.sent:
+            close_after_flush(self.transport)
         else:
-            self.transport.loseConnection()
+            self.transport.abortConnection()  # who says nothing more takes nothing more
 
     def writeConnectionLost(self) -> None:
         """We closed our half ourselves."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        state = self._state
-        self._lost = reason
-        self._alarm.clear(self)
-        if state is IDLE:
-            self._home.closed_while_idle(self._alarm.now() - self._idle_since)
-        if state is TUNNEL:
-            if self._splice is not None:
-                self._splice.lost(FAR)
-        elif state is WAITING or (state is BODY and self._takes_more()):
-            self._end_of_stream(reason)
-        if state is not BODY or self._state is not BODY:
-            self._state = CLOSED
-        # else the client still has to take what was read before the end; see _go_on
-        self._home.gone(self)
+        self._server_ended(reason)
 
     def time_passed(self) -> None:
         if self._state is WAITING:
@@ -360,22 +306,40 @@ class UpstreamConnection(Protocol):
         self._state = IDLE
         self._alarm.clear(self)
         fit = (
-            self._request_sent and self._reader.keep_alive and not self._reader.buffered and self._lost is None
+            self._request.sent and self._reader.keep_alive and not self._reader.buffered and self._lost is None
         )
-        if not self._request_sent:
+        if not self._request.sent:
             # An early answer: the server does not want the rest (RFC 9112 section 9.3).
-            body, self._request_body = self._request_body, EMPTY
-            body.stop()
-            self._request_sent = True
+            self._request.drop()
         if fit:
             self._home.released(self)
         else:
             self.close()
 
+    def _server_ended(self, reason: Failure) -> None:
+        """Nothing more comes from the server. Told by the end of its side, and again by that of the connection."""
+        state = self._state
+        if self._lost is None:
+            self._lost = reason
+        self._alarm.clear(self)
+        if state is IDLE:
+            self._home.closed_while_idle(self._alarm.now() - self._idle_since)
+        if state is TUNNEL:
+            if self._splice is not None:
+                self._splice.lost(FAR)
+        elif state is WAITING or (state is BODY and self._takes_more()):
+            self._end_of_stream(reason)
+        if state is not BODY or self._state is not BODY:
+            self._state = CLOSED
+        # else the client still has to take what was read before the end; see _go_on
+        self._home.gone(self)
+
     def _end_of_stream(self, reason: Failure) -> None:
         """The server closed while somebody waits for it."""
         waiting = self._state is WAITING
         try:
+            if not waiting and self._reader.body_length == UNTIL_CLOSE and not reason.check(ConnectionDone):
+                raise ProxyError(RESPONSE_TRUNCATED, reason.getErrorMessage())  # a reset is no end of a body
             end = self._reader.feed_eof()
         except ProxyError as error:
             if waiting and not error.detail:
@@ -391,9 +355,8 @@ class UpstreamConnection(Protocol):
         """Whoever waits for this connection learns why there is nothing more to wait for."""
         answer, self._answer = self._answer, None
         sink, self._sink = self._sink, None
-        body, self._request_body = self._request_body, EMPTY
         self._state = CLOSED
-        body.stop()
+        self._request.drop()
         if answer is not None:
             answer.fail(error)
         if sink is not None:
@@ -423,7 +386,10 @@ class UpstreamConnection(Protocol):
         rest = self._reader.take_rest()
         if rest:
             splice.received(FAR, rest)
-        self.transport.resumeProducing()
+        if self._lost is None:
+            self.transport.resumeProducing()
+        else:
+            splice.lost(FAR)
 
     def __repr__(self) -> str:
         return f"<UpstreamConnection {self._state.value} {self.served} served>"
