@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.errors import MAX_FORWARDS, REQUEST_METHOD, ProxyError
-from proxy.message import Exchange
+from proxy.message import Exchange, RequestHead
 from proxy.policy.forwarding import Forwarder, ForwardingPolicy
 from proxy.policy.request_id import RequestIds
 from proxy.routing.path import normalize
@@ -35,7 +35,7 @@ class Admission:
         exchange.scheme = record.scheme = received.scheme
         exchange.request_id = record.request_id = received.request_id or self._make_id()
         exchange.path = normalize(head.target)
-        exchange.head = head._replace(fields=received.fields)
+        exchange.head = RequestHead(head.method, head.target, head.host, head.minor, received.fields)
         if head.method == b"OPTIONS":
             _count_forwards(exchange)
 

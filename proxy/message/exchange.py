@@ -51,7 +51,7 @@ class Response(NamedTuple):
 class Exchange:
     """One request on its way in. Gates may put a changed `head`, `path` or `body` in place; nothing else changes.
 
-    @ivar head: the request as it will go to the upstream, before the forwarding fields are added.
+    @ivar head: the request as it will go to the upstream, forwarding fields included.
     @ivar path: the normalized path that routes were matched on: percent-decoded where that is unambiguous, dot segments
         resolved, slashes merged. The raw path is in `head.target`.
     @ivar body: the request's body.
@@ -65,19 +65,7 @@ class Exchange:
     @ivar route: the route chosen, opaque here (see `proxy.routing`); None until the router was asked.
     """
 
-    __slots__ = (
-        "body",
-        "client",
-        "deadlines",
-        "head",
-        "interim",
-        "path",
-        "peer",
-        "record",
-        "request_id",
-        "route",
-        "scheme",
-    )
+    route: Any = None
 
     def __init__(
         self,
@@ -102,7 +90,6 @@ class Exchange:
         self.record = record
         self.interim = interim
         self.deadlines = deadlines
-        self.route: Any = None
 
     def __repr__(self) -> str:
         return f"<Exchange {self.head.method!r} {self.head.host!r} {self.head.target!r} from {self.client}>"
