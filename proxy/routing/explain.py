@@ -16,6 +16,7 @@ def explain(entries: Iterable[Entry], request: Request) -> list[tuple[Route, str
     Asks one entry after the other, without the dictionaries of the router: the same conditions, the same order.
     """
     chosen: Entry | None = None
+    fitting: set[Route] = set()
     said: dict[Route, str | None] = {}
     for entry in entries:
         reason = rejection(entry, request)
@@ -24,8 +25,9 @@ def explain(entries: Iterable[Entry], request: Request) -> list[tuple[Route, str
         elif chosen is None:
             chosen = entry
             said[entry.route] = _refusal(entry.route, request)
-        elif entry.route is not chosen.route:
+        elif entry.route is not chosen.route and entry.route not in fitting:
             # That one of its hosts and paths fits says more than that another does not.
+            fitting.add(entry.route)
             said[entry.route] = f"it fits, but {chosen.route.name} {advantage(chosen, entry)}"
     return list(said.items())
 

@@ -22,13 +22,13 @@ def test_lists_follow_each_other_and_mappings_stand_side_by_side(tmp_path: Path)
     loaded = written(
         tmp_path,
         main_yaml=MAIN + "upstreams: {a: {servers: http://a}}\n",
-        more_yaml="upstreams: {b: {servers: http://b}}\nroutes:\n  - {path: /, upstream: a}\n  - {path: /b, upstream: b}\n",
+        more_yaml="upstreams: {b: {servers: http://b}}\nroutes: [{path: /, upstream: a}, {path: /b, upstream: b}]\n",
     )
     config = loaded.require()
     assert list(config.upstreams) == ["a", "b"]
     assert [route.upstream for route in config.routes] == [None, "a", "b"]
     position = loaded.position(("routes", 2))
-    assert (Path(position.file).name, position.line) == ("more.yaml", 4)
+    assert (Path(position.file).name, position.line) == ("more.yaml", 2)
     assert [Path(name).name for name in loaded.files] == ["main.yaml", "more.yaml"]
 
 

@@ -1,0 +1,87 @@
+"""Routes that no request reaches, requests that no route takes."""
+
+import pytest
+
+from proxy.config import load_text
+from proxy.routing import build, lint
+
+
+def warnings(*routes: str) -> list[tuple[str, int]]:
+    text = "routes:\n" + "".join(f"  - {{{route}, respond: 204}}\n" for route in routes)
+    loaded = load_text(text, "x.yaml", {})
+    found = lint(loaded, build(loaded.require().routes, loaded.position))
+    return [(problem.code, problem.line - 1) for problem in found]
+
+
+REST = "path: /"
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ("path: /a", "path: /a"),
+        ("path: /a, methods: [GET]", "path: /a, methods: [GET]"),
+        ("path: /a, methods: [GET, POST], priority: 1", "path: /a, methods: [GET], query: {a: b}"),
+        ("path: /a, priority: 1", "path: /a/b"),
+        ("path: /a, priority: 1", "path: {exact: /a}"),
+        ("path: /a/, priority: 1", "path: {exact: /a/b}"),
+        ("host: '*.x', priority: 1", "host: a.b.x, path: /a"),
+        ("host: '*.x', priority: 1", "host: '*.b.x', path: /a"),
+        ("priority: 1, methods: [GET]", "host: {regex: ^a$}, path: {regex: ^/a}, methods: [HEAD]"),
+        ("path: {regex: ^/a}", "path: {regex: ^/a}"),
+        ("headers: {X: '1'}, path: /a", "headers: {x: '1'}, path: /a"),
+    ],
+)
+def test_what_is_never_reached(wide: str, narrow: str) -> None:
+    assert ("unreachable-route", 2) in warnings(wide, narrow, REST)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("path: /a", "path: /a/b"),
+        ("path: /a", "path: /b"),
+        ("path: /a, methods: [GET]", "path: /a"),
+        ("path: /a, methods: [GET], priority: 1", "path: /a, methods: [POST]"),
+        ("path: /a/, priority: 1", "path: /a"),
+        ("path: {exact: /a}, priority: 1", "path: /a"),
+        ("host: '*.x', priority: 1", "host: x"),
+        ("host: a, priority: 1", "host: '*.a'"),
+        ("path: /a", "path: [/a, /c]"),
+        ("headers: {X: '1'}, path: /a", "headers: {X: '2'}, path: /a"),
+    ],
+)
+def test_what_is_reached(one: str, other: str) -> None:
+    assert warnings(one, other, REST) == []
+
+
+def test_a_catch_all() -> None:
+    assert warnings("path: /a") == [("no-catch-all", 0)]
+    assert warnings("path: /, methods: [GET]") == [("no-catch-all", 0)]
+    assert warnings("host: '*'") == []
+    assert warnings("host: [a, '*'], path: [/x, /]") == []
+
+
+@pytest.mark.parametrize(
+    ("route", "loops"),
+    [
+        ("{path: /a, redirect: /a/b}", True),
+        ("{redirect: '/x?y#z'}", True),
+        ("{host: '*.a', redirect: /x}", True),
+        ("{path: {exact: /a}, redirect: /a/}", False),
+        ("{path: /a, redirect: /b}", False),
+        ("{path: /a, redirect: /a/b, query: {x: y}}", False),
+        ("{path: /a, redirect: https://other.example/a}", False),
+    ],
+)
+def test_redirects_to_themselves(route: str, loops: bool) -> None:
+    loaded = load_text(
+        f"routes:\n  - {route}\n  - {{path: /b, respond: 204}}\n  - {{respond: 204, priority: -1}}\n", "x.yaml", {}
+    )
+    found = lint(loaded, build(loaded.require().routes, loaded.position))
+    assert ("redirect-loop" in [problem.code for problem in found]) is loops
+
+
+def test_a_redirect_that_a_more_specific_route_catches_is_none() -> None:
+    loaded = load_text("routes:\n  - {redirect: /welcome}\n  - {path: /welcome, respond: 200}\n", "x.yaml", {})
+    assert lint(loaded, build(loaded.require().routes, loaded.position)) == []
