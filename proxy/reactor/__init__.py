@@ -27,8 +27,6 @@ def install() -> None:
         import uvloop  # noqa: F401 - asked for by name, to fail with a sentence
     except ImportError as error:
         raise ImportError("the uvloop reactor needs uvloop: run `pip install uvloop`") from error
-    from twisted.internet.main import installReactor
+    from proxy.reactor import loop
 
-    from proxy.reactor.loop import UvloopReactor
-
-    installReactor(UvloopReactor())
+    loop.install()

@@ -17,6 +17,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.error import UnsupportedAddressFamily
 from twisted.internet.interfaces import IConnector, IListeningPort, IReactorProcess, IReactorSocket, IReactorUNIX
+from twisted.internet.main import installReactor
 from twisted.python import context
 from twisted.python.log import ILogContext
 from zope.interface import implementer
@@ -28,7 +29,7 @@ from proxy.reactor.ports import TCPPort, UNIXPort, adopt
 from proxy.reactor.signals import ReapOnSIGCHLD, SignalPair
 from proxy.reactor.stream import Stream
 
-__all__ = ["READ_BYTES", "UvloopReactor"]
+__all__ = ["READ_BYTES", "UvloopReactor", "install"]
 
 #: The longest `dataReceived`, as with Twisted's own transports. uvloop's own buffer is 250 kB, which is no faster.
 READ_BYTES = 65536
@@ -113,6 +114,20 @@ class UvloopReactor(AsyncioSelectorReactor):
         if family not in self._supportedAddressFamilies:
             raise UnsupportedAddressFamily(family)
 
+    # A stream is no descriptor to poll, but code that takes a connection away from its transport treats it as one.
+
+    def addReader(self, reader: Any) -> None:
+        if isinstance(reader, Stream):
+            reader.startReading()
+        else:
+            super().addReader(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if isinstance(reader, Stream):
+            reader.stopReading()
+        else:
+            super().removeReader(reader)
+
     def getReaders(self) -> list[Any]:
         return super().getReaders() + [stream for stream in self.streams if stream.reading]
 
@@ -120,11 +135,18 @@ class UvloopReactor(AsyncioSelectorReactor):
         return super().getWriters() + [stream for stream in self.streams if stream.writing]
 
     def removeAll(self) -> list[Any]:
-        """As Twisted's: what is removed is heard of no more, and is the caller's to close."""
-        streams = list(self.streams)
+        """Stop polling, and return whom for. A stream that is paused and has nothing to send is not polled."""
+        streams = [stream for stream in self.streams if stream.reading or stream.writing]
         for stream in streams:
-            stream.pauseProducing()
-        return super().removeAll() + streams
+            stream.stopReading()
+        self.streams.difference_update(streams)
+        return list(super().removeAll()) + streams
+
+    def disconnectAll(self) -> None:
+        """Lose all connections; those that are paused, too, which Twisted's other reactors forget."""
+        super().disconnectAll()
+        for stream in list(self.streams):
+            stream.lose()
 
     # Timers: Twisted's heap of delayed calls, and one uvloop timer for the earliest of them
 
@@ -199,3 +221,8 @@ class UvloopReactor(AsyncioSelectorReactor):
 
     def _signalsFactory(self) -> SignalPair:
         return SignalPair(ReactorBase._signalsFactory(self), ReapOnSIGCHLD(self.callFromThread))
+
+
+def install() -> None:
+    """Make a `UvloopReactor` the global reactor. Every Twisted reactor's module has this function."""
+    installReactor(UvloopReactor())

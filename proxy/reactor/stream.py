@@ -187,7 +187,7 @@ class Stream:
 
     def connection_lost(self, exc: Exception | None) -> None:
         # After our own abort() there is nobody left to tell; otherwise a read or a write has failed.
-        self._lose(_LOST)
+        self.lose()
 
     # What the outbox calls
 
@@ -253,11 +253,7 @@ class Stream:
         self._queued += len(data)
         if not self._waiting:
             self._schedule()
-        if (
-            self.producer is not None
-            and self.streamingProducer
-            and self._queued + self._unsent > self.bufferSize
-        ):
+        if self.producer is not None and self.streamingProducer and self._queued + self._unsent > self.bufferSize:
             self.producerPaused = True
             cast(IPushProducer, self.producer).pauseProducing()
 
@@ -298,7 +294,7 @@ class Stream:
             return
         self.stopReading()
         self._output = Output.DROPPED
-        self.reactor.loop.call_soon(self._lose, Failure(error.ConnectionAborted()))
+        self.reactor.loop.call_soon(self.lose, Failure(error.ConnectionAborted()))
 
     def getHost(self) -> IAddress:
         raise NotImplementedError
@@ -364,7 +360,7 @@ class Stream:
         except OSError:
             pass  # the peer has reset the connection: whoever reads hears of it
 
-    def _lose(self, reason: Failure) -> None:
+    def lose(self, reason: Failure = _LOST) -> None:
         """`connectionLost` for callers that have nobody to raise to."""
         self.reactor.serving = self
         try:
@@ -376,7 +372,7 @@ class Stream:
         """The protocol or producer has raised: log it, and end the connection for that reason."""
         reason = Failure()
         _log.failure("Unhandled Error", failure=reason)
-        self._lose(reason)
+        self.lose(reason)
 
     # IPushProducer: of the peer's bytes
 

@@ -48,7 +48,7 @@ class UNIXStream(Stream):
             self._queue = [b"".join(self._queue)]
             if len(self._descriptors) > self._queued:
                 self._waiting = False
-                self._lose(Failure(error.FileDescriptorOverrun()))
+                self.lose(Failure(error.FileDescriptorOverrun()))
                 return
             if not self._send_descriptors(self._queue[0]):
                 self._waiting = False
@@ -68,7 +68,7 @@ class UNIXStream(Stream):
             self.reactor.loop.call_later(_RETRY_SECONDS, self.resume_writing)
             return False
         except OSError:
-            self._lose(Failure(error.ConnectionLost()))
+            self.lose()
             return False
         finally:
             del self._descriptors[:sent]
