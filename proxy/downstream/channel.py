@@ -24,6 +24,7 @@ from proxy.flow.walk import Walk
 from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
 from proxy.message import EMPTY, BytesBody, Exchange, Fields, Peer, RequestHead, Response, ResponseHead
 from proxy.policy.answer import answer
+from proxy.policy.hop import end_to_end_response
 from proxy.wire import RequestReader, encode_response
 
 if TYPE_CHECKING:
@@ -96,7 +97,6 @@ class ProxyChannel(Protocol):
         if self._state is LINGER:
             self._alarm.set(self, LINGER_SECONDS)
         elif self._exchange is not None:
-            self._alarm.clear(self)
             self._watch_body()
             self._writer.resume()
         else:
@@ -187,10 +187,11 @@ class ProxyChannel(Protocol):
                 self._alarm.set(self, self.site.deadlines.request_head)
 
     def _watch_body(self) -> None:
-        if self._exchange is None or self._body is None or self._clogged:
+        """Have the deadline of the body while it is the client's turn; else those of the upstream rule."""
+        if self._clogged or self._exchange is None:
             return
-        if not self._reader.complete and not self._body.held:
-            self._alarm.set(self, self._exchange.deadlines.body_idle)
+        waits = self._body is not None and not self._body.held and not self._reader.complete
+        self._alarm.set(self, self._exchange.deadlines.body_idle if waits else 0)
 
     def _watch_stall(self) -> None:
         deadlines = self.site.deadlines if self._exchange is None else self._exchange.deadlines
@@ -207,7 +208,7 @@ class ProxyChannel(Protocol):
     def hold_body(self) -> None:
         """Asked by the request body: whoever takes it cannot take more."""
         if self._state is EXCHANGE:
-            self._alarm.clear(self)
+            self._watch_body()
             self._set_reading(False)
 
     def release_body(self) -> None:
@@ -237,7 +238,7 @@ class ProxyChannel(Protocol):
         """Pass a 1xx on (RFC 9110 section 15.2: never to an HTTP/1.0 client)."""
         exchange = self._exchange
         if exchange is not None and exchange.head.minor and self._state is EXCHANGE:
-            self.transport.write(encode_response(head.status, head.reason, head.fields.pairs))
+            self.transport.write(encode_response(head.status, head.reason, end_to_end_response(head.fields)))
 
     def _respond(self, response: Response) -> None:
         exchange = self._exchange
@@ -249,9 +250,8 @@ class ProxyChannel(Protocol):
         if response.tunnel is not None:
             self._join(exchange, response)
             return
-        unread = not self._reader.complete and (self._body is None or self._body.ended)
-        last = unread or not self._reader.keep_alive or not self.site.keeps_alive(self._requests)
-        self._writer.write(exchange.head, response, last)
+        another = self._reader.complete and self._reader.keep_alive and self.site.keeps_alive(self._requests)
+        self._writer.write(exchange.head, response, not another)
 
     def _failed(self, error: BaseException) -> None:
         """The one place where a failure becomes an answer."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import ITransport
 
-from proxy.errors import ProxyError
+from proxy.errors import INTERNAL, ProxyError
 from proxy.message import BodySource, Fields, RequestHead, Response
 from proxy.message.body import EMPTY
 from proxy.wire import CHUNKED, LAST_CHUNK, UNTIL_CLOSE, encode_chunk, encode_last_chunk, encode_response
@@ -67,9 +67,14 @@ class ResponseWriter:
             pairs.append((b"Connection", b"keep-alive"))
         if b"date" not in head.fields:
             pairs.append((b"Date", self._date()))
-        self._head = encode_response(head.status, head.reason, pairs)
         self.begun = False
         self.bytes_out = 0
+        try:
+            self._head = encode_response(head.status, head.reason, pairs)
+        except ValueError as error:  # a gate or an application made it
+            body.stop()
+            self._owner.response_failed(ProxyError(INTERNAL, str(error)), False)
+            return
         if no_body:
             body.stop()
             self.body_end(Fields())

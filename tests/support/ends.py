@@ -212,7 +212,8 @@ class End:
 
     def hears(self, expected: bytes) -> None:
         """Everything that has arrived since the last time is `expected`."""
-        assert self.takes() == expected
+        heard = self.takes()
+        assert heard == expected, f"heard {heard[:1000]!r} instead of {expected[:1000]!r}"
 
     def hears_nothing(self) -> None:
         self.hears(b"")

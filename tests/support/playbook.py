@@ -87,6 +87,7 @@ class Play:
 
     @ivar clock: all the time there is.
     @ivar records: what the observers have seen, in order.
+    @ivar errors: what was logged as an error; a test that expects some takes them away.
     @ivar endpoints: one for each server of the pool.
     """
 
@@ -127,7 +128,7 @@ class Play:
         )
         self._clients: list[End] = []
         self._met = 0
-        self._errors: list[LogEvent] = []
+        self.errors: list[LogEvent] = []
 
     # --- what the site asks of it -------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class Play:
     def __call__(self, event: LogEvent) -> None:
         """Something was logged."""
         if event.get("isError") or event.get("log_failure") is not None:
-            self._errors.append(event)
+            self.errors.append(event)
 
     def curtain(self) -> None:
         """Everybody leaves; then nothing may be left."""
@@ -210,7 +211,7 @@ class Play:
         self.clock.advance(1e6)
         assert not self.clock.getDelayedCalls(), f"somebody still waits: {self.alarm!r}"
         assert len(self.records) >= self.exchanges, "an exchange that nobody has a record of"
-        assert not self._errors, self._errors
+        assert not self.errors, self.errors
 
 
 @contextmanager
