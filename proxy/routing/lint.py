@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy.config import Loaded, Problem
+from proxy.config.memory import collector_paused
 from proxy.message import Fields
 from proxy.routing.entries import Entry, Route, canonical_path
 from proxy.routing.explain import path_fits
@@ -19,7 +20,8 @@ _ANY = "*"
 
 def lint(loaded: Loaded, router: Router) -> list[Problem]:
     """A warning for each route that is never chosen, redirects to itself, or is missed."""
-    problems = [*_unreachable(loaded, router), *_loops(loaded, router)]
+    with collector_paused():
+        problems = [*_unreachable(loaded, router), *_loops(loaded, router)]
     if missing := _no_catch_all(loaded, router):
         problems.append(missing)
     return problems
@@ -33,11 +35,15 @@ def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
     """Routes of which every entry comes after another that takes all its requests."""
     asked: dict[_Place, list[Entry]] = {}
     winner: dict[Route, Entry | None] = {}
+    # Without priorities, what is wider comes later: only entries of the very same place can be in the way.
+    has_priorities = any(route.priority for route in router.routes)
     for entry in router.entries:
-        earlier = next((one for place in _wider(entry) for one in asked.get(place, ()) if _covers(one, entry)), None)
+        place = _host(entry), _path(entry)
+        places = _wider(*place) if has_priorities else (place,)
+        earlier = next((one for wide in places for one in asked.get(wide, ()) if _covers(one, entry)), None)
         if earlier is None:
             winner[entry.route] = None
-            asked.setdefault((_host(entry), _path(entry)), []).append(entry)
+            asked.setdefault(place, []).append(entry)
         else:
             winner.setdefault(entry.route, earlier)
     for route, above in winner.items():
@@ -64,9 +70,8 @@ def _path(entry: Entry) -> object:
     return path.regex if path.prefix is None else canonical_path(path.prefix)
 
 
-def _wider(entry: Entry) -> Iterator[_Place]:
-    """Every host and path that takes at least the requests of `entry`: its own, and those above them."""
-    host, path = _host(entry), _path(entry)
+def _wider(host: object, path: object) -> Iterator[_Place]:
+    """Every host and path that takes at least the requests of this one: itself, and those above it."""
     hosts = [host]
     if isinstance(host, str) and host != _ANY:
         labels = host.removeprefix("*.").split(".")
