@@ -16,6 +16,7 @@ from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.hop import end_to_end_response
 from proxy.policy.retry import is_repeatable, may_retry, may_retry_status
 from proxy.policy.upgrade import permitted, protocols, switched
+from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
 
@@ -125,26 +126,26 @@ class Forward:
         record.server = server.name
         record.reused = connection.served > 0
         record.sent_at = sent_at = server.now()
-        request = self._request(exchange, server, upgrade)
         method = exchange.head.method
         try:
+            request = self._request(exchange, server, upgrade)
             head = await connection.send(request, method, exchange.body, exchange.deadlines, exchange.interim)
-            if head.status == 101:
-                protocol = switched(upgrade, head)
-                return Attempt(server, Response(_switching(head, protocol), EMPTY, connection))
         except ProxyError as error:
             connection.stop()
+            server.failed(error)
+            raise
+        rest: BodySource = connection if head.status == 101 else connection.body
+        try:
+            response = _response(head, connection, method, upgrade)
+        except ProxyError as error:
+            rest.stop()
             server.failed(error)
             raise
         if head.status in GATEWAY_STATUSES:
             server.refused(f"status {head.status}")
         else:
             server.answered(server.now() - sent_at)
-        body: BodySource = connection.body
-        if body is EMPTY and (method == b"HEAD" or head.status == 304):
-            body = HeadOnly(_told_length(head))
-        fields = Fields(end_to_end_response(head.fields))
-        return Attempt(server, Response(ResponseHead(head.status, head.reason, fields), body))
+        return Attempt(server, response)
 
     def _request(self, exchange: Exchange, server: ProxyClientFactory, upgrade: bytes) -> bytes:
         """The head of the request, ready for the wire."""
@@ -179,6 +180,19 @@ class Forward:
 def _whole(body: BodySource) -> bool:
     """Whether all of the body can be sent once more."""
     return body is EMPTY or (isinstance(body, Replay) and body.replayable)
+
+
+def _response(head: ResponseHead, connection: UpstreamConnection, method: bytes, upgrade: bytes) -> Response:
+    """What of a server's answer goes on to the client.
+
+    @raise ProxyError: nothing of it may.
+    """
+    if head.status == 101:
+        return Response(_switching(head, switched(upgrade, head)), EMPTY, connection)
+    body: BodySource = connection.body
+    if body is EMPTY and (method == b"HEAD" or head.status == 304):
+        body = HeadOnly(_told_length(head))
+    return Response(ResponseHead(head.status, head.reason, Fields(end_to_end_response(head.fields))), body)
 
 
 def _told_length(head: ResponseHead) -> int | None:

@@ -290,6 +290,8 @@ class UpstreamConnection(Protocol):
         self._answer = None
         if self._state in (WAITING, BODY, TUNNEL):
             self._abort()
+        elif self._state is IDLE and self.leased:
+            self.close()  # there was no request in the end
 
     # --- the end ------------------------------------------------------------------------------------------
 
@@ -305,13 +307,11 @@ class UpstreamConnection(Protocol):
         """Keep the connection for another request if nothing about it is in doubt, else close it."""
         self._state = IDLE
         self._alarm.clear(self)
-        fit = (
-            self._request.sent and self._reader.keep_alive and not self._reader.buffered and self._lost is None
-        )
         if not self._request.sent:
-            # An early answer: the server does not want the rest (RFC 9112 section 9.3).
+            # An early answer: the server does not want the rest (RFC 9112 section 9.3), so it need not leave either.
             self._request.drop()
-        if fit:
+            self._abort()
+        elif self._reader.keep_alive and not self._reader.buffered and self._lost is None:
             self._home.released(self)
         else:
             self.close()
