@@ -349,6 +349,7 @@ def test_a_slow_client_holds_its_server_back_at_one_window() -> None:
         server.says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG)
         server.says(b"x" * BIG)
         assert not server.is_read
+        assert client.pending <= 2 * WINDOW_BYTES
         client.reads_again()
         heard = len(client.takes())
         assert heard > BIG
@@ -364,6 +365,7 @@ def test_a_slow_server_holds_its_client_back() -> None:
         server.stops_reading()
         client.says(b"x" * BIG)
         assert not client.is_read
+        assert server.pending <= 2 * WINDOW_BYTES
         server.reads_again()
         assert server.takes().endswith(b"x" * BIG)
         server.says(OK)

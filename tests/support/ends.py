@@ -119,6 +119,10 @@ class FakeTransport:
     def getTcpKeepAlive(self) -> bool:
         return False
 
+    @property
+    def unsent(self) -> int:
+        return len(self._unsent)
+
     # --- what the other end does --------------------------------------------------------------------------
 
     def arrive(self, data: bytes | None) -> None:
@@ -249,6 +253,11 @@ class End:
     def is_read(self) -> bool:
         """Whether the proxy reads what this end says."""
         return self.transport.reading
+
+    @property
+    def pending(self) -> int:
+        """How many bytes the proxy holds for this end."""
+        return self.transport.unsent
 
     @property
     def was_cut(self) -> bool:
