@@ -8,6 +8,7 @@ so a task (about 4 µs and two loop turns) would be paid for nothing: the corout
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Coroutine
 from functools import partial
@@ -29,7 +30,5 @@ def attach(loop: asyncio.AbstractEventLoop, protocol: Any, sock: socket.socket) 
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any], made: asyncio.Future[None]) -> None:
-    try:
+    with contextlib.suppress(StopIteration):
         coroutine.send(None)
-    except StopIteration:
-        pass

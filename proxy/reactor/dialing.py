@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
@@ -30,7 +29,7 @@ class _Dialed:
         self.connector = dialer.connector
         self._peer = dialer.getPeer()
         self._host = dialer.getHost()
-        super().__init__(dialer.socket, protocol, dialer.reactor)
+        super().__init__(dialer.socket, protocol, dialer.reactor)  # type: ignore[call-arg] # Stream's, in both subclasses
 
     def __repr__(self: Any) -> str:
         return f"<{type(self)} to {self.addr} at {id(self):x}>"
@@ -42,15 +41,15 @@ class _Dialed:
     def logPrefix(self: Any) -> str:
         return str(self.logstr)
 
-    def getPeer(self: Any) -> IAddress:
+    def getPeer(self: Any) -> Any:
         return self._peer
 
-    def getHost(self: Any) -> IAddress:
+    def getHost(self: Any) -> Any:
         return self._host
 
     def connectionLost(self: Any, reason: Failure) -> None:
         if not self.disconnected:
-            super().connectionLost(reason)  # type: ignore[misc] # Stream, in both subclasses
+            super().connectionLost(reason)  # type: ignore[misc] # as above
             self.connector.connectionLost(reason)
 
 
@@ -110,5 +109,5 @@ class TCPConnector(tcp.Connector):
 class UNIXConnector(unix.Connector):
     """Makes UNIX connections, one at a time."""
 
-    def _makeTransport(self) -> _UNIXDialer:
+    def _makeTransport(self) -> _UNIXDialer:  # type: ignore[override] # so has Twisted's own
         return _UNIXDialer(self.address, self, self.reactor, self.checkPID)

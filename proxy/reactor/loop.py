@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - Twisted's interfaces name these arguments, and callers may use the names
 """The reactor: Twisted's asyncio reactor on a uvloop loop, with uvloop's own streams and cheaper timers.
 
 UDP, processes, threads and `addReader` stay Twisted's code on `loop.add_reader`; the six methods that make TCP and UNIX
@@ -10,7 +11,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -64,7 +65,7 @@ class UvloopReactor(AsyncioSelectorReactor):
         self.loop = loop if loop is not None else uvloop.new_event_loop()
         self.outbox = Outbox(self.loop.call_soon)
         self.streams: set[Stream] = set()
-        self.serving: Stream | None = None
+        self.serving: Any = None
         self.received = memoryview(bytearray(READ_BYTES))
         self.get_buffer = _SharedBuffer(self.received).__getitem__
         self._wake_at = -inf  # seconds() at which _run_due() is scheduled; inf: it is not; -inf: at once
@@ -104,7 +105,7 @@ class UvloopReactor(AsyncioSelectorReactor):
         else:
             listening = TCPPort._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)
         listening.startListening()
-        return listening
+        return cast(IListeningPort, listening)
 
     def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
         self._check_family(addressFamily)
@@ -129,10 +130,10 @@ class UvloopReactor(AsyncioSelectorReactor):
             super().removeReader(reader)
 
     def getReaders(self) -> list[Any]:
-        return super().getReaders() + [stream for stream in self.streams if stream.reading]
+        return [*super().getReaders(), *(stream for stream in self.streams if stream.reading)]
 
     def getWriters(self) -> list[Any]:
-        return super().getWriters() + [stream for stream in self.streams if stream.writing]
+        return [*super().getWriters(), *(stream for stream in self.streams if stream.writing)]
 
     def removeAll(self) -> list[Any]:
         """Stop polling, and return whom for. A stream that is paused and has nothing to send is not polled."""
@@ -140,7 +141,7 @@ class UvloopReactor(AsyncioSelectorReactor):
         for stream in streams:
             stream.stopReading()
         self.streams.difference_update(streams)
-        return list(super().removeAll()) + streams
+        return [*super().removeAll(), *streams]
 
     def disconnectAll(self) -> None:
         """Lose all connections; those that are paused, too, which Twisted's other reactors forget."""
@@ -184,12 +185,13 @@ class UvloopReactor(AsyncioSelectorReactor):
 
     # Threads
 
-    def callFromThread(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call `f` in the reactor thread, soon. May be called from any thread, and from signal handlers."""
-        assert callable(f), f"{f} is not callable"
+    def callFromThread(  # type: ignore[override] # Twisted's own reactors disagree on the name of the first argument
+        self, callable: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> None:
+        """Call `callable` in the reactor thread, soon. From any thread, and from signal handlers."""
         # Whoever finds the queue empty wakes the loop; runUntilCurrent() does so for what it leaves behind.
         idle = not self.threadCallQueue
-        self.threadCallQueue.append((f, args, kwargs))
+        self.threadCallQueue.append((callable, args, kwargs))
         if idle:
             self.wakeUp()
 

@@ -1,8 +1,9 @@
 """Listening ports: Twisted's own, handing out uvloop streams.
 
-Binding, accepting, `EMFILE`, lock files, adopted descriptors and stopping are Twisted's code, reached through the documented
-seam `tcp.Port.transport`; only what an accepted connection becomes is ours. It is the faster way, too: accepting in Python
-and attaching the socket costs 17 µs a connection, uvloop's own server 28 (it accepts one connection per poll).
+Binding, accepting, `EMFILE`, lock files, adopted descriptors and stopping are Twisted's code, reached through the
+documented seam `tcp.Port.transport`; only what an accepted connection becomes is ours. It is the faster way, too:
+accepting in Python and attaching the socket costs 17 µs a connection, uvloop's own server 28 (it accepts one
+connection per poll).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class _Accepted:
         self.client = client
         self.server = server
         self.sessionno = sessionno
-        super().__init__(sock, protocol, reactor)
+        super().__init__(sock, protocol, reactor)  # type: ignore[call-arg] # Stream's, in both subclasses
 
     def __repr__(self: Any) -> str:
         if self.disconnected:
@@ -99,13 +100,13 @@ def _address(name: tuple[Any, ...]) -> IPv4Address | IPv6Address:
 class TCPPort(tcp.Port):
     """A listening TCP port."""
 
-    transport = ServerStream
+    transport = ServerStream  # type: ignore[assignment] # it has what Twisted's ports use of tcp.Server
 
 
 class UNIXPort(unix.Port):
     """A listening UNIX port."""
 
-    def transport(
+    def transport(  # type: ignore[override] # as above
         self, sock: socket.socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any
     ) -> UNIXServerStream | unix.Server:
         """The transport for an accepted connection."""
@@ -119,21 +120,19 @@ def adopt(descriptor: int, family: int, factory: Any, reactor: UvloopReactor) ->
     None if the factory does not want the connection.
     """
     sock = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
-    if family == socket.AF_UNIX:
-        client, sessionno, address = sock.getpeername(), 0, UNIXAddress(sock.getsockname())
-    else:
-        client = tcp._getpeername(sock)
-        sessionno, address = client[1], _address(client)
-    protocol = factory.buildProtocol(address)
+    local = family == socket.AF_UNIX
+    client = sock.getpeername() if local else tcp._getpeername(sock)
+    protocol = factory.buildProtocol(UNIXAddress(sock.getsockname()) if local else _address(client))
     if protocol is None:
         sock.close()
         return None
-    if family != socket.AF_UNIX:
-        transport = ServerStream(sock, protocol, client, None, sessionno, reactor)
+    transport: Stream | unix.Server
+    if not local:
+        transport = ServerStream(sock, protocol, client, None, client[1], reactor)
     elif wants_descriptors(protocol):
-        transport = unix.Server(sock, protocol, client, None, sessionno, reactor)
+        transport = unix.Server(sock, protocol, client, None, 0, reactor)
         transport.repstr = f"<{type(protocol).__name__} #0 on {sock.getsockname()}>"
     else:
-        transport = UNIXServerStream(sock, protocol, client, None, sessionno, reactor)
+        transport = UNIXServerStream(sock, protocol, client, None, 0, reactor)
     protocol.makeConnection(transport)
     return transport

@@ -15,8 +15,8 @@ __all__ = ["start_tls"]
 def start_tls(stream: Stream, context_factory: Any, normal: bool) -> None:
     """Encrypt `stream` from here on; `normal` false swaps the roles of client and server.
 
-    The methods of the class stay the plain ones: TLS itself sends through them. What the protocol calls from now on is laid
-    over them on the instance, so that streams without TLS pay for no test per write.
+    The methods of the class stay the plain ones: TLS itself sends through them. What the protocol calls from now on is
+    laid over them on the instance, so that streams without TLS pay for no test per write.
     """
     producer, streaming = stream.producer, stream.streamingProducer
     if producer is not None:

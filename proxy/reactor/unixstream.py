@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import array
 import socket
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import error
-from twisted.internet.interfaces import IFileDescriptorReceiver, IUNIXTransport
+from twisted.internet.interfaces import IFileDescriptorReceiver, IPushProducer, IUNIXTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -16,7 +16,10 @@ from proxy.reactor.stream import Stream
 __all__ = ["UNIXStream", "wants_descriptors"]
 
 # uvloop does not tell when a socket that it has nothing to send on is writable.
-_RETRY_SECONDS = 0.01
+_RETRY_SECONDS = 0.002
+
+# More than this many descriptors waiting pause a push producer, as with Twisted's own transport.
+_HIGH_WATER_DESCRIPTORS = 64
 
 
 def wants_descriptors(protocol: Any) -> bool:
@@ -41,6 +44,9 @@ class UNIXStream(Stream):
         `FileDescriptorOverrun`.
         """
         self._descriptors.append(fileno)
+        if self.producer is not None and self.streamingProducer and len(self._descriptors) > _HIGH_WATER_DESCRIPTORS:
+            self.producerPaused = True
+            cast(IPushProducer, self.producer).pauseProducing()
         self._schedule()
 
     def flush(self) -> None:

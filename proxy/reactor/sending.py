@@ -1,0 +1,239 @@
+"""The half of a stream that sends: the queue of a turn, producers, and what happens when all is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet import error
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProducer, IPullProducer, IPushProducer
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from proxy.reactor.loop import UvloopReactor
+
+__all__ = ["DONE", "HIGH_WATER_BYTES", "LOST", "Output", "Sending"]
+
+#: More than this waiting to be sent pauses a push producer: Twisted's own `FileDescriptor.bufferSize`.
+HIGH_WATER_BYTES = 65536
+
+#: Why a connection ended. Shared, as in Twisted's reactors: making one costs more than the rest of the closing.
+DONE = Failure(error.ConnectionDone())
+LOST = Failure(error.ConnectionLost())
+
+# Up to this, the pieces of a turn are joined; beyond, copying costs more than giving uvloop a list of pieces.
+_JOIN_BYTES = 16384
+
+
+class Output(Enum):
+    """What becomes of bytes written to a stream."""
+
+    OPEN = auto()  # they are sent
+    ENDING = auto()  # loseWriteConnection() was called: they are sent, then our side ends
+    ENDED = auto()  # our side has ended: they are dropped
+    DROPPED = auto()  # abortConnection() was called: they are dropped, and so is what was waiting
+
+
+class Sending:
+    """An `IConsumer` that collects what is written in a turn of the loop and sends it at the end of the turn.
+
+    What the kernel does not take, uvloop keeps. It is given no more until that is sent, so that it never has more than
+    one turn's worth; the rest stays here, where producers are paused for it.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_output",
+        "_queue",
+        "_queued",
+        "_unsent",
+        "_uv",
+        "_waiting",
+        "connected",
+        "disconnected",
+        "disconnecting",
+        "producer",
+        "producerPaused",
+        "protocol",
+        "reactor",
+        "socket",
+        "streamingProducer",
+    )
+
+    bufferSize = HIGH_WATER_BYTES
+
+    def __init__(self, sock: socket.socket, protocol: Any, reactor: UvloopReactor) -> None:
+        self.reactor = reactor
+        self.protocol = protocol
+        self.socket = sock
+        self.connected = 1
+        self.disconnected = 0
+        self.disconnecting = 0
+        self.producer: IProducer | None = None
+        self.producerPaused = False
+        self.streamingProducer = False
+        self._output = Output.OPEN
+        self._queue: list[bytes] = []  # written since the last flush
+        self._queued = 0  # bytes in _queue
+        self._unsent = 0  # bytes that the kernel did not take and uvloop keeps
+        self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent
+        self._waiting = False  # in the outbox
+        self._uv: asyncio.Transport | None = None  # until connection_made()
+
+    @property
+    def writing(self) -> bool:
+        """Whether there is something to send."""
+        return self._waiting or self._blocked
+
+    # What the subclass knows
+
+    def connectionLost(self, reason: Failure) -> None:
+        raise NotImplementedError
+
+    def fail(self) -> None:
+        """The protocol or a producer has raised."""
+        raise NotImplementedError
+
+    def stopReading(self) -> None:
+        raise NotImplementedError
+
+    # What the application calls
+
+    def write(self, data: bytes) -> None:
+        """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended."""
+        if not isinstance(data, bytes):
+            raise TypeError("Data must be bytes")
+        if not data or not self.connected or self._output is Output.ENDED:
+            return
+        self._queue.append(data)
+        self._queued += len(data)
+        if not self._waiting:
+            self._schedule()
+        if self.producer is not None and self.streamingProducer and self._queued + self._unsent > self.bufferSize:
+            self.producerPaused = True
+            cast(IPushProducer, self.producer).pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """As `write`, for all the pieces of `data` in order."""
+        pieces = list(data)
+        for piece in pieces:
+            if not isinstance(piece, bytes):
+                raise TypeError("Data must be bytes")
+        self.write(b"".join(pieces))
+
+    def loseConnection(self) -> None:
+        """Close when everything written is sent and no producer has more."""
+        if not self.connected or self.disconnecting:
+            return
+        if self._output is Output.ENDED:
+            self.connectionLost(DONE)
+        else:
+            self.stopReading()
+            self.disconnecting = 1
+            self._schedule()
+
+    def loseWriteConnection(self) -> None:
+        """End our side of the connection when everything written is sent; the peer's side stays open."""
+        if self.connected and self._output is Output.OPEN:
+            self._output = Output.ENDING
+            self._schedule()
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Pause `producer` while more than `bufferSize` bytes wait, and resume it when all are sent.
+
+        A pull producer (`streaming` false) is asked for more whenever all is sent. Raises `RuntimeError` if another
+        producer is registered.
+        """
+        if self.producer is not None:
+            raise RuntimeError(
+                f"Cannot register producer {producer}, because producer {self.producer} was never unregistered."
+            )
+        if self.disconnected:
+            producer.stopProducing()
+            return
+        self.producer = producer
+        self.streamingProducer = streaming
+        if not streaming:
+            cast(IPullProducer, producer).resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+        if self.connected and self.disconnecting:
+            self._schedule()
+
+    def stopConsuming(self) -> None:
+        self.unregisterProducer()
+        self.loseConnection()
+
+    # What uvloop calls
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        self._unsent = 0
+        self.flush()
+
+    # What the outbox calls
+
+    def flush(self) -> None:
+        """Send what was written since the last flush, then see to whoever waits for all to be sent."""
+        self._waiting = False
+        if self._blocked or self.disconnected or self._output is Output.DROPPED:
+            return
+        if self._uv is None:
+            self._schedule()  # the outbox was due before connection_made()
+            return
+        self.reactor.serving = self
+        try:
+            if self._queue:
+                self._send(self._uv)
+                if self._blocked:
+                    return
+            if self.producer is not None or self.disconnecting or self._output is Output.ENDING:
+                self._drained(self._uv)
+        except BaseException:  # noqa: BLE001 - logged; whatever an application raises ends its connection only
+            self.fail()
+
+    def _schedule(self) -> None:
+        """Have `flush` called: at the end of the turn or, if uvloop still has unsent bytes, after these."""
+        if not self._waiting and not self._blocked:
+            self._waiting = True
+            self.reactor.outbox.add(self)
+
+    def _send(self, uv: asyncio.Transport) -> None:
+        queue, queued = self._queue, self._queued
+        self._queue = []
+        self._queued = 0
+        if len(queue) == 1:
+            uv.write(queue[0])
+        elif queued <= _JOIN_BYTES:
+            uv.write(b"".join(queue))
+        else:
+            uv.writelines(queue)
+        if self._blocked:
+            self._unsent = uv.get_write_buffer_size()
+
+    def _drained(self, uv: asyncio.Transport) -> None:
+        if uv.is_closing():
+            return  # the write failed: connection_lost() is on its way
+        if self.producer is not None and (self.producerPaused or not self.streamingProducer):
+            self.producerPaused = False
+            cast(IPullProducer, self.producer).resumeProducing()
+        elif self.disconnecting:
+            self.connectionLost(DONE)
+        elif self._output is Output.ENDING:
+            self._output = Output.ENDED
+            self._shutdown(socket.SHUT_WR)
+            half_closeable = IHalfCloseableProtocol(self.protocol, None)
+            if half_closeable is not None:
+                half_closeable.writeConnectionLost()
+
+    def _shutdown(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # the peer has reset the connection: whoever reads hears of it
+            self.socket.shutdown(how)
