@@ -1,6 +1,7 @@
 """This program as its users run it: `twistd -n reverseproxy` with a file of routes."""
 
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from tests.support.raw import RawClient
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
+
+REACTOR = [f"--reactor={name}"] if (name := os.environ.get("REVERSEPROXY_REACTOR")) else []
+"""Which reactor the tested proxies run on: the one they take by themselves, or the one of REVERSEPROXY_REACTOR."""
 
 
 def console_script(name: str) -> str:
@@ -68,6 +72,7 @@ def start_proxy(
     path.write_text(textwrap.dedent(config))
     process = park.start(
         console_script("twistd"),
+        *REACTOR,
         "-n",
         "--pidfile=",
         "reverseproxy",

@@ -1,0 +1,1 @@
+"""Raw conversations and what comes of them."""
