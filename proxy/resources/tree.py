@@ -23,8 +23,9 @@ from proxy.routing.table import Router
 class RouteNode:
     """One route: its gates, and what stands behind them.
 
-    @param deadlines: of exchanges on this route.
-    @param body_limit: bytes of request body that it takes; 0 for any number.
+    @ivar gates: in the order in which a request meets them.
+    @ivar deadlines: of exchanges on this route.
+    @ivar body_limit: bytes of request body that it takes; 0 for any number.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class RouteNode:
         body_limit: int = 0,
     ) -> None:
         self.name = name
-        self._deadlines = deadlines
-        self._body_limit = body_limit
+        self.gates = tuple(gates)
+        self.deadlines = deadlines
+        self.body_limit = body_limit
         self._proceed = compose(gates, target)
 
     def respond(self, exchange: Exchange) -> Any:
@@ -46,10 +48,10 @@ class RouteNode:
         @raise ProxyError: its body is too large.
         """
         exchange.record.route = self.name
-        exchange.deadlines = self._deadlines
+        exchange.deadlines = self.deadlines
         limit = getattr(exchange.body, "limit", None)
         if limit is not None:
-            limit(self._body_limit)
+            limit(self.body_limit)
         return self._proceed(exchange)
 
     def __repr__(self) -> str:
@@ -60,14 +62,14 @@ class RouteNode:
 class Root:
     """The root: a router and the nodes of its routes.
 
-    @param nodes: by `Route.place`.
+    @ivar nodes: by `Route.place`.
     """
 
     isLeaf = False
 
     def __init__(self, router: Router, nodes: Sequence[RouteNode]) -> None:
-        self._router = router
-        self._nodes = nodes
+        self.router = router
+        self.nodes = nodes
 
     def resource_for(self, exchange: Exchange) -> RouteNode:
         """The node that answers `exchange`.
@@ -75,19 +77,19 @@ class Root:
         @raise ProxyError: no route matches.
         """
         head = exchange.head
-        route = self._router.route(
+        route = self.router.route(
             head.host, exchange.path, head.method, head.fields, head.target.partition(b"?")[2], exchange.client
         )
         if route is None:
             raise self._no_route(exchange)
         exchange.route = route
-        return self._nodes[route.place]
+        return self.nodes[route.place]
 
     def _no_route(self, exchange: Exchange) -> ProxyError:
         """There is none, or only for other methods."""
         head = exchange.head
         query = head.target.partition(b"?")[2]
-        allowed = self._router.allowed_methods(head.host, exchange.path, head.fields, query, exchange.client)
+        allowed = self.router.allowed_methods(head.host, exchange.path, head.fields, query, exchange.client)
         if allowed:
             return ProxyError(ROUTE_METHOD, f"{head.method!r}, allowed: {b', '.join(allowed)!r}")
         return ProxyError(ROUTE_NONE, f"{head.host!r} {exchange.path!r}")
