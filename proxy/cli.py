@@ -17,7 +17,9 @@ from typing import TextIO
 
 from proxy.config import load, schema
 from proxy.config.report import render, summary
-from proxy.routing import build, lint
+from proxy.config.routes import Redirect
+from proxy.policy.redirect import location, redirect
+from proxy.routing import build, lint, rehearse
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -43,15 +45,20 @@ def check(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.file, os.environ)
     problems = list(loaded.problems)
     if loaded.config is not None:
-        problems += lint(loaded, build(loaded.config.routes, loaded.position))
+        router = build(loaded.config.routes, loaded.position)
+        problems += lint(loaded, router) + rehearse(loaded, router, _location)
         problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
-    failed = bool(problems if arguments.strict else loaded.errors)
+    failed = any(arguments.strict or problem.severity == "error" for problem in problems)
     text = render(problems, arguments.format, color=_colored(arguments.format))
     if text:
         _say(text)
     if arguments.format == "text":
         _say(f"{arguments.file}: {summary(problems)}")
     return 1 if failed else 0
+
+
+def _location(wish: Redirect, target: bytes) -> bytes:
+    return location(redirect(wish.to, wish.status, keep_path=wish.keep_path, keep_query=wish.keep_query), target)
 
 
 def print_schema(arguments: argparse.Namespace) -> int:

@@ -103,3 +103,11 @@ def test_no_answer_is_none(port: int, capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.main(["ping", "--url", f"http://127.0.0.1:{port}/"]) == 1
     assert "refused" in capsys.readouterr().err
     assert cli.main(["ping", "--url", "nonsense"]) == 1
+
+
+def test_route_tests_that_fail_are_errors(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("routes:\n  - {name: a, redirect: /x}\ntests:\n  - {request: GET http://h/, status: 308}\n")
+    assert cli.main(["check", str(file)]) == 1
+    assert f"{file}:4:38: error: expected the status 308, got 307" in capsys.readouterr().out
+    file.write_text(file.read_text().replace("308}", "307, headers: {Location: /x}}"))
+    assert cli.main(["check", str(file)]) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -10,12 +9,11 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from proxy.config.bounds import Limits, Timeouts
 from proxy.config.endpoint import parse_endpoint
+from proxy.config.expectations import RouteTest
 from proxy.config.gates import Gate
 from proxy.config.routes import NetworkValue, Route
 from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.values import (
-    FieldName,
-    FieldValue,
     Name,
     OneOrMany,
     ShortWish,
@@ -90,36 +88,6 @@ class Demo(ShortWish):
     shorthand = "servers"
 
     servers: Annotated[StrictInt, Field(ge=1, le=99)]
-
-
-def _client(value: Any) -> str:
-    try:
-        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise wrong("network", f"{shown(value)} is not an IP address", "write for example 203.0.113.7") from error
-
-
-class TestRequest(ShortWish):
-    """A request that a route test makes: `GET http://host/path`, or its parts."""
-
-    __test__ = False  # pytest takes every class named Test... for tests
-
-    shorthand = "line"
-
-    line: StrictStr
-    headers: dict[FieldName, Annotated[tuple[FieldValue, ...], OneOrMany()]] = {}
-    client: Annotated[str, PlainValidator(_client), WithJsonSchema({"type": "string"})] = "127.0.0.1"
-
-
-class RouteTest(Wish):
-    """A request, and what is expected of it. At least one expectation."""
-
-    request: TestRequest
-    upstream: StrictStr | None = None
-    route: StrictStr | None = None
-    path: StrictStr | None = None
-    status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
-    headers: dict[FieldName, StrictStr] = {}
 
 
 class Defaults(Wish):

@@ -24,8 +24,8 @@ UPSTREAM = "upstreams: {api: {servers: http://a}}\n"
         ("routes: [{upstream: demo:1}]\n", "unknown-server"),
         ("demo: 1\nroutes: [{upstream: demo:2}]\n", "unknown-server"),
         ("demo: {servers: 1}\nupstreams: {a: {servers: [{url: demo:2}]}}\nroutes: [{upstream: a}]\n", "unknown-server"),
-        ("tests: [{request: GET /, route: a}]\nroutes: [{respond: 204}]\n", "unknown-route"),
-        ("tests: [{request: GET /, upstream: a}]\nroutes: [{respond: 204}]\n", "unknown-upstream"),
+        ("tests: [{request: GET http://h/, route: a}]\nroutes: [{respond: 204}]\n", "unknown-route"),
+        ("tests: [{request: GET http://h/, upstream: a}]\nroutes: [{respond: 204}]\n", "unknown-upstream"),
         ("listen: [tcp:1, tcp:1]\nroutes: [{respond: 204}]\n", "duplicate-listener"),
     ],
 )

@@ -5,13 +5,21 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from proxy.config import bounds, gates, load_text, model, routes, upstreams
+from proxy.config import bounds, expectations, gates, load_text, model, routes, upstreams
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: tuple[type[BaseModel], ...] = (
     *(model.Config, model.Forwarded, bounds.Timeouts, bounds.Limits, upstreams.Upstream, upstreams.Server),
-    *(routes.Route, routes.Redirect, routes.Respond, routes.Static, gates.Gate, gates.FieldChanges, model.RouteTest),
+    *(
+        routes.Route,
+        routes.Redirect,
+        routes.Respond,
+        routes.Static,
+        gates.Gate,
+        gates.FieldChanges,
+        expectations.RouteTest,
+    ),
 )
 
 

@@ -1,0 +1,75 @@
+"""Route tests as they are written: a request, and what is expected of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from proxy.config.values import FieldName, FieldValue, OneOrMany, ShortWish, StrictInt, StrictStr, Wish, shown, wrong
+
+_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (https?)://([^/?#\s@]*)(/[^#\s]*|\?[^#\s]*|)\Z")
+
+
+class RequestLine(NamedTuple):
+    """What `GET http://host/path?query` asks for.
+
+    @ivar host: the authority, with its port.
+    @ivar target: path and query; the path is never empty.
+    """
+
+    method: bytes
+    host: bytes
+    target: bytes
+
+
+def _request_line(value: Any) -> RequestLine:
+    match = _LINE.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong("request", f"{shown(value)} is not a request", "write for example GET http://host/path")
+    method, _, host, target = match.groups()
+    target = target if target.startswith("/") else f"/{target}"
+    return RequestLine(method.encode("ascii"), host.encode("utf-8"), target.encode("utf-8"))
+
+
+def _client(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise wrong("network", f"{shown(value)} is not an IP address", "write for example 203.0.113.7") from error
+
+
+class TestRequest(ShortWish):
+    """A request that a route test makes: `GET http://host/path`, or that line with more."""
+
+    __test__ = False  # pytest takes every class named Test... for tests
+
+    shorthand = "line"
+
+    line: Annotated[RequestLine, PlainValidator(_request_line), WithJsonSchema({"type": "string"})]
+    headers: dict[FieldName, Annotated[tuple[FieldValue, ...], OneOrMany()]] = {}
+    client: Annotated[str, PlainValidator(_client), WithJsonSchema({"type": "string"})] = "127.0.0.1"
+
+
+class RouteTest(Wish):
+    """A request, and at least one thing that is expected of it.
+
+    @ivar path: the normalized path that the upstream would see.
+    @ivar status: of the answer that the proxy gives by itself.
+    @ivar headers: of the same answer; one field of the name has the value.
+    """
+
+    request: TestRequest
+    upstream: StrictStr | None = None
+    route: StrictStr | None = None
+    path: StrictStr | None = None
+    status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
+    headers: dict[FieldName, FieldValue] = {}
+
+    @model_validator(mode="after")
+    def _expect(self) -> Self:
+        if not self.headers and all(getattr(self, name) is None for name in ("upstream", "route", "path", "status")):
+            raise wrong("expectation", "this test expects nothing", "add route, upstream, path, status or headers")
+        return self
