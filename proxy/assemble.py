@@ -68,11 +68,18 @@ class Listener(NamedTuple):
 class House(NamedTuple):
     """Everything that runs."""
 
-    config: Config
+    loaded: Loaded
     alarm: Alarm
+    admission: Admission
+    root: Root
     listeners: tuple[Listener, ...]
     pools: dict[str, Pool]
     access_log: AccessLog | None
+
+    @property
+    def config(self) -> Config:
+        """What it was built from."""
+        return self.loaded.require()
 
 
 def assemble(loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = ()) -> House:
@@ -127,7 +134,7 @@ def assemble(loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = (
         )
         for listener in config.listen
     )
-    return House(config, alarm, listeners, pools, access_log)
+    return House(loaded, alarm, admission, root, listeners, pools, access_log)
 
 
 def listening(endpoint: str) -> str:
