@@ -109,11 +109,10 @@ def _through(
     @return: each gate with what it did to the request, and the response of the gate that answered by itself, if any.
     """
     steps: list[dict[str, Any]] = []
-    wishes = route.wish.gates
-    watched = [
-        _watched(gate, {"gate": wish.kind, "position": str(house.loaded.position(("routes", route.place, "gates", at)))}, steps)
-        for at, (gate, wish) in enumerate(zip(gates, wishes, strict=True))
-    ]
+    watched = []
+    for at, (gate, wish) in enumerate(zip(gates, route.wish.gates, strict=True)):
+        position = house.loaded.position(("routes", route.place, "gates", at))
+        watched.append(_watched(gate, {"gate": wish.kind, "position": str(position)}, steps))
     reached: list[Exchange] = []
 
     async def look(exchange: Exchange) -> Response:
@@ -161,7 +160,8 @@ def _differences(before: RequestHead, after: RequestHead) -> list[str]:
 def _target(house: House, route: Route, exchange: Exchange) -> dict[str, Any]:
     """What stands at the end of the route."""
     if route.wish.target != "upstream" or route.wish.upstream is None:
-        return {"target": {"kind": route.wish.target, "at": str(house.loaded.position(("routes", route.place, route.wish.target)))}}
+        position = house.loaded.position(("routes", route.place, route.wish.target))
+        return {"target": {"kind": route.wish.target, "position": str(position)}}
     pool = house.pools[route.wish.upstream]
     request_id = b"(made for each request)"
     forwarding = house.admission.forwarding
