@@ -7,7 +7,7 @@ import re
 import pytest
 
 from proxy import limits
-from proxy.wire.grammar import CHUNK_LINE
+from proxy.wire.grammar import FIRST_CHUNK_LINE
 from tests.support.proxy import ROOT
 
 NAMED = {name: value for name, value in vars(limits).items() if name.isupper() and name not in ("KIB", "MIB")}
@@ -43,8 +43,8 @@ def test_every_limit_is_used() -> None:
 
 def test_a_chunk_size_has_as_many_digits_as_the_page_says() -> None:
     digits = limits.CHUNK_SIZE_DIGITS
-    assert CHUNK_LINE.match(b"0" * digits + b"\r\n")
-    assert not CHUNK_LINE.match(b"0" * (digits + 1) + b"\r\n")
+    assert FIRST_CHUNK_LINE.match(b"0" * digits + b"\r\n")
+    assert not FIRST_CHUNK_LINE.match(b"0" * (digits + 1) + b"\r\n")
 
 
 def test_limits_fit_each_other() -> None:
