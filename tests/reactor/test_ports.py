@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import CannotListenError, UnsupportedAddressFamily
+from twisted.internet.protocol import Factory
+
+from proxy.reactor.loop import UvloopReactor
+from proxy.reactor.ports import ServerStream, UNIXServerStream
+from tests.reactor.conversation import Peer, Recorder, connection, converse, pause
+
+
+class Keeping(Factory):
+    """Makes recorders, and keeps them."""
+
+    def __init__(self) -> None:
+        self.protocols: list[Recorder] = []
+        self.addresses: list[Any] = []
+
+    def buildProtocol(self, addr: Any) -> Recorder:
+        self.addresses.append(addr)
+        self.protocols.append(Recorder())
+        return self.protocols[-1]
+
+
+class Refusing(Factory):
+    def buildProtocol(self, addr: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("interface", "address"), [("127.0.0.1", IPv4Address), ("::1", IPv6Address)])
+def test_a_tcp_connection_knows_both_addresses(reactor: UvloopReactor, interface: str, address: type) -> None:
+    async def conversation() -> None:
+        factory = Keeping()
+        port = reactor.listenTCP(0, factory, interface=interface)
+        peer = socket.create_connection((interface, port.getHost().port))
+        await pause(reactor)
+        stream = factory.protocols[0].transport
+        assert isinstance(stream, ServerStream)
+        assert stream.getHost() == port.getHost()
+        assert stream.getPeer() == factory.addresses[0] == address("TCP", *peer.getsockname())
+        assert repr(stream) == f"<Recorder #0 on {port.getHost().port}>"
+        assert stream.logPrefix() == f"Recorder,0,{interface}"
+
+    converse(reactor, conversation)
+
+
+def test_a_port_in_use_is_said_at_once(reactor: UvloopReactor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListenError):
+        reactor.listenTCP(taken.getsockname()[1], Keeping(), interface="127.0.0.1")
+
+
+def test_connections_outlive_their_port(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        ours, peer = await connection(reactor)  # which stops listening
+        await peer.send(b"still here")
+        await pause(reactor)
+        assert ours.received == [b"still here"]
+
+    converse(reactor, conversation)
+
+
+def test_a_connection_the_factory_does_not_want_is_closed(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        port = reactor.listenTCP(0, Refusing(), interface="127.0.0.1")
+        peer = Peer(reactor, socket.create_connection(("127.0.0.1", port.getHost().port)))
+        assert await peer.recv() == b""
+
+    converse(reactor, conversation)
+
+
+def test_many_connections_of_one_turn_are_all_accepted(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        factory = Keeping()
+        port = reactor.listenTCP(0, factory, backlog=200, interface="127.0.0.1")
+        peers = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(150)]
+        for number, peer in enumerate(peers):
+            peer.send(str(number).encode())
+        await pause(reactor, 0.2)
+        assert sorted(int(b"".join(ours.received)) for ours in factory.protocols) == list(range(150))
+        for peer in peers:
+            peer.close()
+        await pause(reactor, 0.1)
+        assert all(ours.reason is not None for ours in factory.protocols)
+        assert not reactor.streams
+
+    converse(reactor, conversation)
+
+
+@pytest.mark.parametrize("name", ["door.sock", "\0reactor-test-door"])
+def test_unix_ports_in_the_file_system_and_abstract(reactor: UvloopReactor, name: str) -> None:
+    async def conversation() -> None:
+        factory = Keeping()
+        reactor.listenUNIX(name, factory, mode=0o600)
+        peer = Peer(reactor, socket.socket(socket.AF_UNIX))
+        peer.sock.connect(name)
+        await peer.send(b"hello")
+        await pause(reactor)
+        ours = factory.protocols[0]
+        assert ours.received == [b"hello"]
+        assert isinstance(ours.transport, UNIXServerStream)
+        assert ours.transport.getHost() == UNIXAddress(name)
+        assert ours.transport.getPeer() == UNIXAddress(None)
+        ours.transport.loseConnection()
+        assert await peer.recv() == b""
+
+    converse(reactor, conversation)
+
+
+def test_an_adopted_port_accepts_and_leaves_the_original_open(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        factory = Keeping()
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        port = reactor.adoptStreamPort(listening.fileno(), socket.AF_INET, factory)
+        socket.create_connection(listening.getsockname())
+        await pause(reactor)
+        assert len(factory.protocols) == 1
+        await port.stopListening()
+        socket.create_connection(listening.getsockname()).close()  # nobody accepts it, but it is not refused
+        listening.close()
+
+    converse(reactor, conversation)
+
+
+def test_an_adopted_connection_ends_for_the_peer_though_its_descriptor_was_shared(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        for family in (socket.AF_INET, socket.AF_UNIX):
+            if family == socket.AF_UNIX:
+                theirs, original = socket.socketpair()
+            else:
+                with socket.create_server(("127.0.0.1", 0)) as listening:
+                    theirs = socket.create_connection(listening.getsockname())
+                    original, _ = listening.accept()
+            factory, peer = Keeping(), Peer(reactor, theirs)
+            stream = reactor.adoptStreamConnection(original.fileno(), family, factory)
+            await peer.send(b"hello")
+            await pause(reactor)
+            assert factory.protocols[0].received == [b"hello"]
+            stream.loseConnection()
+            assert await peer.recv() == b""
+            original.close()
+
+    converse(reactor, conversation)
+
+
+def test_other_families_are_refused(reactor: UvloopReactor) -> None:
+    for adopt in (reactor.adoptStreamPort, reactor.adoptStreamConnection):
+        with pytest.raises(UnsupportedAddressFamily):
+            adopt(0, socket.AF_PACKET, Keeping())
+
+
+def test_an_adopted_connection_nobody_wants_is_none(reactor: UvloopReactor) -> None:
+    ours, _ = socket.socketpair()
+    assert reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Refusing()) is None
