@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.sockets.stage import Stage
 from tests.support.processes import ProcessPark
 from tests.support.proxy import RunningProxy, start_proxy
 
@@ -33,3 +34,11 @@ def serve(module_park: ProcessPark) -> Iterator[Callable[..., RunningProxy]]:
     for proxy in proxies:
         proxy.process.stop()
         proxy.process.assert_no_traceback()
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """An origin that does what `stage.play(conversation)` says, for all tests of a module."""
+    stage = Stage()
+    yield stage
+    stage.close()
