@@ -62,7 +62,7 @@ class ProxyChannel(Protocol):
     def connectionMade(self) -> None:
         address = self.transport.getPeer()
         self.peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))
-        self._forwarder = self.site.forwarder(self.peer)
+        self.meet_policy()
         self._writer = ResponseWriter(self.transport, self, self.site.date)
         self.transport.registerProducer(self, True)
         if hasattr(self.transport, "setTcpNoDelay"):
@@ -370,6 +370,10 @@ class ProxyChannel(Protocol):
             self._body.fail(error)
         if self._exchange is not None:
             self._failed(error)
+
+    def meet_policy(self) -> None:
+        """Asked by the site: whom it believes has changed."""
+        self._forwarder = self.site.forwarder(self.peer)
 
     def drain(self) -> None:
         """Asked by the site: take no further request."""

@@ -134,7 +134,21 @@ class ProxySite(Site):
         if self._when_empty is not None and not self.channels:
             self._when_empty()
 
-    # --- the end ------------------------------------------------------------------------------------------
+    # --- change and end -----------------------------------------------------------------------------------
+
+    def become(self, new: ProxySite) -> None:
+        """Do from the next request on as `new` would, a site built beside this one for the same listener.
+
+        Connections stay; exchanges under way end as they began.
+        """
+        self.resource = new.resource
+        self.deadlines = new.deadlines
+        self.limits = new.limits
+        self.admission = new.admission
+        self._observers = new._observers
+        self._requests_per_connection = new._requests_per_connection
+        for channel in self.channels:
+            channel.meet_policy()
 
     def drain(self, when_empty: Callable[[], None]) -> None:
         """Close idle connections, and every other one after its present response.
