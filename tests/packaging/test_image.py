@@ -16,7 +16,7 @@ from tests.support.raw import RawClient
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 
 IMAGE = "localhost/reverseproxy-test"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 # Everything that can be taken from a container without its noticing.
 LOCKED_DOWN = (
     *("--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.ports import LOOPBACK
 
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.02
 _TRACEBACK = "Traceback (most recent call last)"
