@@ -37,7 +37,7 @@ def proxy(serve: Callable[..., RunningProxy], stage: Stage) -> RunningProxy:
           keep_alive: 600ms
           response_head: 600ms
           response_idle: 600ms
-        limits: {body: 100MiB}
+        limits: {{body: 100MiB}}
         """
     )
 
