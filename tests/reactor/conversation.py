@@ -97,6 +97,12 @@ async def pause(reactor: UvloopReactor, seconds: float = 0.05) -> None:
     await deferLater(reactor, seconds)
 
 
+async def until(reactor: UvloopReactor, condition: Callable[[], object]) -> None:
+    """Let the reactor run until `condition` holds; `converse` ends what never does."""
+    while not condition():
+        await deferLater(reactor, 0.002)
+
+
 def converse(reactor: UvloopReactor, conversation: Callable[[], Awaitable[None]], seconds: float = 15) -> None:
     """Run `reactor` until `conversation` is over; its exceptions are raised here."""
     outcome: list[object] = []

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from proxy.reactor.dialing import ClientStream, UNIXClientStream
 from proxy.reactor.loop import UvloopReactor
-from tests.reactor.conversation import Peer, Recorder, converse, pause
+from tests.reactor.conversation import Peer, Recorder, converse, pause, until
 from tests.support.ports import free_port
 
 
@@ -67,7 +67,7 @@ def test_a_connection_from_its_start_to_its_end(reactor: UvloopReactor, interfac
         connector.disconnect()
         assert await peer.recv() == b""
         assert (await factory.recorder.ended()).check(ConnectionDone)
-        await pause(reactor)
+        await until(reactor, lambda: len(factory.log) == 3)
         assert factory.log == ["started connecting", "build", "lost disconnected"]
 
     converse(reactor, conversation)
@@ -139,9 +139,9 @@ def test_a_factory_that_wants_no_connection_after_all(reactor: UvloopReactor) ->
         factory.recorder = None
         with socket.create_server(("127.0.0.1", 0)) as listening:
             reactor.connectTCP("127.0.0.1", listening.getsockname()[1], factory)
-            await pause(reactor)
+            await until(reactor, lambda: len(factory.log) >= 2)
             assert await Peer(reactor, listening.accept()[0]).recv() == b""
-        await pause(reactor)
+        await until(reactor, lambda: len(factory.log) == 3)
         assert factory.log == ["started connecting", "build", "lost disconnected"]
 
     converse(reactor, conversation)
@@ -162,7 +162,7 @@ def test_a_unix_connection(reactor: UvloopReactor) -> None:
         assert stream.getTcpNoDelay() is False
         stream.setTcpNoDelay(True)
         await peer.send(b"hello")
-        await pause(reactor)
+        await until(reactor, lambda: factory.recorder.received)
         assert factory.recorder.received == [b"hello"]
 
     converse(reactor, conversation)

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory
 
 from proxy.reactor.loop import UvloopReactor
 from proxy.reactor.ports import ServerStream, UNIXServerStream
-from tests.reactor.conversation import Peer, Recorder, connection, converse, pause
+from tests.reactor.conversation import Peer, Recorder, connection, converse, until
 
 
 class Keeping(Factory):
@@ -37,7 +37,7 @@ def test_a_tcp_connection_knows_both_addresses(reactor: UvloopReactor, interface
         factory = Keeping()
         port = reactor.listenTCP(0, factory, interface=interface)
         peer = socket.create_connection((interface, port.getHost().port))
-        await pause(reactor)
+        await until(reactor, lambda: factory.protocols)
         stream = factory.protocols[0].transport
         assert isinstance(stream, ServerStream)
         assert stream.getHost() == port.getHost()
@@ -57,7 +57,7 @@ def test_connections_outlive_their_port(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         ours, peer = await connection(reactor)  # which stops listening
         await peer.send(b"still here")
-        await pause(reactor)
+        await until(reactor, lambda: ours.received)
         assert ours.received == [b"still here"]
 
     converse(reactor, conversation)
@@ -79,12 +79,11 @@ def test_many_connections_of_one_turn_are_all_accepted(reactor: UvloopReactor) -
         peers = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(150)]
         for number, peer in enumerate(peers):
             peer.send(str(number).encode())
-        await pause(reactor, 0.2)
+        await until(reactor, lambda: sum(1 for ours in factory.protocols if ours.received) == 150)
         assert sorted(int(b"".join(ours.received)) for ours in factory.protocols) == list(range(150))
         for peer in peers:
             peer.close()
-        await pause(reactor, 0.1)
-        assert all(ours.reason is not None for ours in factory.protocols)
+        await until(reactor, lambda: all(ours.reason is not None for ours in factory.protocols))
         assert not reactor.streams
 
     converse(reactor, conversation)
@@ -98,7 +97,7 @@ def test_unix_ports_in_the_file_system_and_abstract(reactor: UvloopReactor, name
         peer = Peer(reactor, socket.socket(socket.AF_UNIX))
         peer.sock.connect(name)
         await peer.send(b"hello")
-        await pause(reactor)
+        await until(reactor, lambda: factory.protocols and factory.protocols[0].received)
         ours = factory.protocols[0]
         assert ours.received == [b"hello"]
         assert isinstance(ours.transport, UNIXServerStream)
@@ -117,8 +116,7 @@ def test_an_adopted_port_accepts_and_leaves_the_original_open(reactor: UvloopRea
         listening.setblocking(False)
         port = reactor.adoptStreamPort(listening.fileno(), socket.AF_INET, factory)
         socket.create_connection(listening.getsockname())
-        await pause(reactor)
-        assert len(factory.protocols) == 1
+        await until(reactor, lambda: factory.protocols)
         await port.stopListening()
         socket.create_connection(listening.getsockname()).close()  # nobody accepts it, but it is not refused
         listening.close()
@@ -138,7 +136,7 @@ def test_an_adopted_connection_ends_for_the_peer_though_its_descriptor_was_share
             factory, peer = Keeping(), Peer(reactor, theirs)
             stream = reactor.adoptStreamConnection(original.fileno(), family, factory)
             await peer.send(b"hello")
-            await pause(reactor)
+            await until(reactor, lambda factory=factory: factory.protocols[0].received)
             assert factory.protocols[0].received == [b"hello"]
             stream.loseConnection()
             assert await peer.recv() == b""

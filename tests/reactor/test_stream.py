@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import logging
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from proxy.reactor.loop import READ_BYTES, UvloopReactor
-from tests.reactor.conversation import Recorder, connection, converse, pause
+from tests.reactor.conversation import Recorder, connection, converse, pause, until
 
 
 @implementer(IHalfCloseableProtocol)
@@ -28,7 +28,7 @@ class HalfCloseable(Recorder):
 
 
 @pytest.fixture
-def failures() -> Any:
+def failures() -> Iterator[list[BaseException]]:
     """The exceptions that are logged meanwhile."""
     seen: list[BaseException] = []
 
@@ -39,7 +39,6 @@ def failures() -> Any:
     globalLogPublisher.addObserver(observe)
     yield seen
     globalLogPublisher.removeObserver(observe)
-    logging.shutdown()
 
 
 def test_data_arrives_in_order_and_in_pieces_of_64_kib_at_most(reactor: UvloopReactor) -> None:
@@ -47,8 +46,7 @@ def test_data_arrives_in_order_and_in_pieces_of_64_kib_at_most(reactor: UvloopRe
         ours, peer = await connection(reactor)
         sent = bytes(range(256)) * 4096
         await peer.send(sent)
-        await pause(reactor)
-        assert b"".join(ours.received) == sent
+        await until(reactor, lambda: b"".join(ours.received) == sent)
         assert max(map(len, ours.received)) <= READ_BYTES == 65536
 
     converse(reactor, conversation)
@@ -64,6 +62,7 @@ def test_pausing_within_data_received_stops_delivery_at_once(reactor: UvloopReac
         ours, peer = await connection(reactor, Pausing())
         await peer.send(b"x" * 300_000)
         for count in (1, 2, 3):
+            await until(reactor, lambda count=count: len(ours.received) >= count)
             await pause(reactor)
             assert len(ours.received) == count
             assert not ours.transport.reading
@@ -188,7 +187,7 @@ def test_half_close_by_the_peer(reactor: UvloopReactor) -> None:
         ours, peer = await connection(reactor, HalfCloseable())
         await peer.send(b"question")
         peer.sock.shutdown(socket.SHUT_WR)
-        await pause(reactor)
+        await until(reactor, lambda: ours.halves)
         assert (ours.received, ours.halves, ours.reason) == ([b"question"], ["read"], None)
         ours.transport.resumeProducing()
         await pause(reactor)
@@ -212,7 +211,7 @@ def test_half_close_by_us(reactor: UvloopReactor) -> None:
         assert await peer.read_to_end() == body
         await peer.send(b"thanks")
         peer.sock.shutdown(socket.SHUT_WR)
-        await pause(reactor)
+        await until(reactor, lambda: len(ours.halves) == 2)
         assert (ours.halves, ours.received, ours.reason) == (["write", "read"], [b"thanks"], None)
         ours.transport.loseConnection()
         assert ours.reason.check(ConnectionDone)
