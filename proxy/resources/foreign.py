@@ -26,6 +26,9 @@ from proxy.policy.hop import end_to_end_response
 
 log = Logger()
 
+#: RFC 9110 section 10.1.1: what a client waits for that asked whether it may send its body.
+CONTINUE = ResponseHead(100, b"Continue", Fields())
+
 
 class Mounted:
     """A resource as the target of a route.
@@ -41,6 +44,8 @@ class Mounted:
         body = b""
         if exchange.body is not EMPTY:
             collector = Collector(RESOURCE_BODY_BYTES)
+            if b"100-continue" in exchange.head.fields.tokens(b"expect"):
+                exchange.interim(CONTINUE)
             exchange.body.start(collector)
             body = await collector.whole
         channel = ResponseChannel(self._site, exchange)
@@ -120,6 +125,8 @@ class ResponseChannel:
         self._waiting: list[bytes] = []
         self._sent = 0
         self._over = False
+        self._held = False
+        self._error: ProxyError | None = None
         self._producer: Any = None
 
     def render(self, body: bytes) -> None:
@@ -130,6 +137,8 @@ class ResponseChannel:
         request.requestHeaders = Headers()
         for name, value in head.fields:
             request.requestHeaders.addRawHeader(name, value)
+        if exchange.body is not EMPTY:  # forms and WSGI applications read as much as this says
+            request.requestHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
         request.parseCookies()
         request.gotLength(len(body))
         request.handleContentChunk(body)
@@ -153,6 +162,7 @@ class ResponseChannel:
         pairs = [pair for pair in end_to_end_response(received) if pair[0].lower() != b"server"]
         head = ResponseHead(int(code), reason, Fields(pairs))
         self.response.keep(Response(head, self if self._has_body(head) else HeadOnly(self.length)))
+        self._set_pace()
 
     def _has_body(self, head: ResponseHead) -> bool:
         return self._exchange.head.method != b"HEAD" and head.status not in (204, 304)
@@ -172,8 +182,15 @@ class ResponseChannel:
         self.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        self._producer = _Pull(producer) if not streaming else producer
-        if self._sink is None:
+        self._producer = producer if streaming else _Pull(producer)
+        self._set_pace()
+
+    def _set_pace(self) -> None:
+        """Nothing is produced between the head and the start of the body, nor while the client is behind. But until
+        there is a head it has to be: the head comes with the first bytes."""
+        if self._producer is None:
+            return
+        if self._held or (self._sink is None and self.response.settled):
             self._producer.pauseProducing()
         else:
             self._producer.resumeProducing()
@@ -206,22 +223,25 @@ class ResponseChannel:
     # --- BodySource ---------------------------------------------------------------------------------------
 
     def start(self, sink: BodySink) -> None:
+        if self._error is not None:
+            sink.body_failed(self._error)
+            return
         waiting, self._waiting = self._waiting, []
         self._sink = sink
         for data in waiting:
             sink.body_data(data)
         if self._over:
             sink.body_end(NO_FIELDS)
-        elif self._producer is not None:
-            self._producer.resumeProducing()
+        else:
+            self._set_pace()
 
     def pause(self) -> None:
-        if self._producer is not None:
-            self._producer.pauseProducing()
+        self._held = True
+        self._set_pace()
 
     def resume(self) -> None:
-        if self._producer is not None:
-            self._producer.resumeProducing()
+        self._held = False
+        self._set_pace()
 
     def stop(self) -> None:
         """Nobody wants the rest: the resource learns it through `notifyFinish` and `stopProducing`."""
@@ -239,7 +259,7 @@ class ResponseChannel:
         return self._exchange.head.method != b"HEAD" and request is not None and request.code not in (204, 304)
 
     def _fail(self, what: str) -> None:
-        error = ProxyError(RESOURCE_FAILED, f"the resource {what}")
+        error = self._error = ProxyError(RESOURCE_FAILED, f"the resource {what}")
         sink = self._sink
         self.stop()
         if not self.response.settled:
