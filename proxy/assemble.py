@@ -19,19 +19,16 @@ from twisted.web.static import File
 from proxy import limits
 from proxy.admin.access_log import AccessLog
 from proxy.alarm import Alarm
+from proxy.assemble_pools import PoolBuilder, key_rule
 from proxy.config import Config, Loaded
 from proxy.config import gates as gate_wishes
 from proxy.config import routes as route_wishes
-from proxy.config.address import Address as ServerAddress
 from proxy.config.bounds import Timeouts
-from proxy.config.upstreams import Server, Upstream
 from proxy.downstream.admission import Admission
 from proxy.downstream.site import ProxySite
 from proxy.gates.chain import Gate, Proceed
 from proxy.gates.headers import Edit, headers
 from proxy.gates.path import add_prefix, rewrite, strip_prefix
-from proxy.health.condition import Condition
-from proxy.health.ejection import Ejection
 from proxy.message import Deadlines
 from proxy.message.fields import Pair
 from proxy.policy.forwarding import ForwardingPolicy
@@ -41,10 +38,11 @@ from proxy.policy.trust import TrustedNetworks
 from proxy.resources.answers import RedirectTo, Respond
 from proxy.resources.foreign import Mounted
 from proxy.resources.forward import Forward
+from proxy.resources.split import Branch, SplitForward
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import build
-from proxy.upstream.dial import Address, endpoint_for
-from proxy.upstream.factory import ProxyClientFactory, ServerPlan
+from proxy.upstream.dial import Address
+from proxy.upstream.names import Resolver
 from proxy.upstream.pool import Pool
 from proxy.wire import RequestLimits
 
@@ -82,15 +80,18 @@ class House(NamedTuple):
         return self.loaded.require()
 
 
-def assemble(loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = ()) -> House:
+def assemble(
+    loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = (), resolver: Resolver | None = None
+) -> House:
     """The house that `loaded` describes.
 
     @param demo_addresses: where the demo servers listen, if the configuration has any.
+    @param resolver: of servers' names; the machine's own by default.
     @raise AssemblyError: an application cannot be imported, a file cannot be opened.
     """
     config = loaded.require()
     alarm = Alarm(reactor)
-    build_pool = PoolBuilder(config, reactor, alarm, demo_addresses).build
+    build_pool = PoolBuilder(config, reactor, alarm, demo_addresses, resolver).build
 
     # Judgement: who is believed, what is said about clients, which way requests go.
     forwarding = forwarding_policy(config)
@@ -173,39 +174,6 @@ def open_access_log(config: Config, reactor: Any) -> AccessLog | None:
         raise AssemblyError(("access_log",), what) from error
 
 
-class PoolBuilder:
-    """Builds the pool of an upstream, its servers included."""
-
-    def __init__(self, config: Config, reactor: Any, alarm: Alarm, demo_addresses: Sequence[Address]) -> None:
-        self._config = config
-        self._reactor = reactor
-        self._alarm = alarm
-        self._demo_addresses = demo_addresses
-
-    def build(self, name: str, wish: Upstream) -> Pool:
-        timeouts = self._config.timeouts.overlaid(wish.timeouts)
-        servers = [self._server(server, wish, timeouts.connect) for server in wish.servers]
-        return Pool(name, servers, self._alarm)
-
-    def _server(self, wish: Server, upstream: Upstream, connect_seconds: float) -> ProxyClientFactory:
-        address = self._address(wish.url)
-        plan = ServerPlan(
-            wish.label,
-            address,
-            authority=wish.url.authority,
-            weight=wish.weight,
-            connections=upstream.connections,
-            idle_connections=upstream.idle_connections,
-        )
-        condition = Condition(ejection=Ejection())
-        return ProxyClientFactory(plan, endpoint_for(self._reactor, address, connect_seconds), self._alarm, condition)
-
-    def _address(self, address: ServerAddress) -> Address:
-        if address.kind == "demo":
-            return self._demo_addresses[address.port - 1]
-        return Address(address.host, address.port, address.path)
-
-
 class Targets:
     """Builds what stands at the end of a route."""
 
@@ -215,6 +183,7 @@ class Targets:
         self._forwarding = forwarding
         self._build: dict[str, Callable[[int, Any, route_wishes.Route], Proceed]] = {
             "upstream": self._upstream,
+            "split": self._split,
             "redirect": self._redirect,
             "respond": self._respond,
             "static": self._static,
@@ -225,9 +194,20 @@ class Targets:
         """The target of the route at `place`."""
         return self._build[route.target](place, getattr(route, route.target), route)
 
-    def _upstream(self, place: int, name: str, route: route_wishes.Route) -> Proceed:
+    def _upstream(self, place: int, name: str, route: route_wishes.Route) -> Forward:
         own_host = self._config.upstreams[name].host == "upstream"
         return Forward(self._pools[name], self._forwarding, own_host=own_host, upgrades=route.upgrade)
+
+    def _split(self, place: int, wish: route_wishes.Split, route: route_wishes.Route) -> Proceed:
+        branches = [
+            Branch(
+                self._upstream(place, branch.upstream, route),
+                branch.weight,
+                deadlines_of(self._config.timeouts_of(route, branch.upstream)),
+            )
+            for branch in wish.branches
+        ]
+        return SplitForward(branches, Random(os.urandom(16)), key_rule(wish.by))
 
     def _redirect(self, place: int, wish: route_wishes.Redirect, route: route_wishes.Route) -> Proceed:
         return RedirectTo(Redirect(wish.to, wish.status, wish.keep_path, wish.keep_query))

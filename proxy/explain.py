@@ -174,7 +174,7 @@ def _target(house: House, route: Route, exchange: Exchange) -> dict[str, Any]:
         "upstream": {
             "name": pool.name,
             "position": str(house.loaded.position(("upstreams", pool.name))),
-            "balance": house.config.upstreams[pool.name].model_dump(mode="json", include={"balance"})["balance"],
+            "balance": str(house.config.upstreams[pool.name].balance),
             "servers": [state._asdict() for state in pool.state().servers],
         },
     }

@@ -64,12 +64,42 @@ DRAIN_SECONDS = 30.0
 # How long a refused client may take to read its answer before the connection is cut.
 LINGER_SECONDS = 2.0
 
+# --- health of servers ------------------------------------------------------------------------------------
+# Envoy's and HAProxy's intervals are shorter, Caddy's and Traefik's longer: out after half a minute at the latest.
+PROBE_SECONDS = 10.0
+PROBE_TIMEOUT_SECONDS = 5.0
+PROBE_FALL = 3
+PROBE_RISE = 2
+# nginx's and Traefik's single failure makes servers flap; Envoy's five do not.
+EJECTION_FAILURES = 5
+EJECTION_SECONDS = 10.0
+EJECTION_LONGEST_SECONDS = 300.0
+EJECTION_SHARE = 0.5
+BREAKER_RATIO = 0.5
+BREAKER_MINIMUM = 20
+BREAKER_WINDOW_SECONDS = 10.0
+BREAKER_OPEN_SECONDS = 10.0
+BREAKER_TRIALS = 3
+
+# --- names ------------------------------------------------------------------------------------------------
+# Some name servers say 0 s, which would be a lookup for each request, and Docker's says 10 min, which is too long.
+NAME_SHORTEST_SECONDS = 5.0
+NAME_LONGEST_SECONDS = 60.0
+NAME_LOOKUP_SECONDS = 5.0
+# RFC 8305 section 8: between 100 ms and 2 s.
+NAME_FAMILY_SECONDS = 0.25
+# A record set that is larger than this does not describe servers of one upstream.
+NAME_ADDRESSES = 256
+
 # --- counts -----------------------------------------------------------------------------------------------
 REQUESTS_PER_CONNECTION = 1000
 UPSTREAM_CONNECTIONS = 256
 UPSTREAM_IDLE_CONNECTIONS = 32
 UPSTREAM_QUEUE = 512
 RETRIES = 1
+# Envoy's numbers: retries are a fifth of what is going on at most, but three are always possible.
+RETRY_SHARE = 0.2
+RETRY_MINIMUM = 3
 LISTEN_BACKLOG = 1024
 
 # --- configuration files ----------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ class ProxyService(Service):
         self.house = assemble(self._loaded, self._reactor, demo_addresses)
         for listener in self.house.listeners:
             self._listen(listener)
+        for pool in self.house.pools.values():
+            pool.start()
         self.state = State.SERVING
         super().privilegedStartService()
 

@@ -42,11 +42,11 @@ class StickyCookie(Generic[S]):
     @param upstream: the upstream's name: a token of one means nothing in another.
     @param name: of the cookie.
     @param max_age: seconds until the browser forgets it; None for the end of its session.
-    @param secure: send it over https only. `SameSite=None` needs that.
+    @param secure: send it over https only, which `SameSite=None` needs; None says so to clients that came over https.
     @raise ValueError: something of this cannot be a cookie, in words for the person who wrote it.
     """
 
-    __slots__ = ("_attributes", "_by_token", "_key", "_servers", "_upstream", "name")
+    __slots__ = ("_by_token", "_key", "_plain", "_secure", "_secured", "_servers", "_upstream", "name")
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class StickyCookie(Generic[S]):
         *,
         path: bytes = b"/",
         max_age: int | None = None,
-        secure: bool = True,
+        secure: bool | None = None,
         http_only: bool = True,
         same_site: SameSite = SameSite.LAX,
     ) -> None:
@@ -74,11 +74,11 @@ class StickyCookie(Generic[S]):
         attributes = [b"Path=" + path, b"SameSite=" + same_site.value.encode("ascii")]
         if max_age is not None:
             attributes.append(b"Max-Age=%d" % max_age)
-        if secure:
-            attributes.append(b"Secure")
         if http_only:
             attributes.append(b"HttpOnly")
-        self._attributes = b"; ".join(attributes)
+        self._plain = b"; ".join(attributes)
+        self._secured = self._plain + b"; Secure"
+        self._secure = secure
         self._servers: Sequence[S] = ()
         self._by_token: dict[bytes, S] = {}
 
@@ -103,9 +103,10 @@ class StickyCookie(Generic[S]):
         server = self._by_token.get(word)
         return server if server is not None and server.available and server not in tried else None
 
-    def set_cookie(self, server: S) -> bytes:
-        """The value of the `Set-Cookie` that makes a client stick to `server`."""
-        return b"%b=%b; %b" % (self.name, self.token(server), self._attributes)
+    def set_cookie(self, server: S, scheme: bytes = b"https") -> bytes:
+        """The value of the `Set-Cookie` that makes a client, which came by `scheme`, stick to `server`."""
+        secure = scheme == b"https" if self._secure is None else self._secure
+        return b"%b=%b; %b" % (self.name, self.token(server), self._secured if secure else self._plain)
 
     def without(self, fields: Fields) -> Fields:
         """`fields` less this cookie: the server behind need not see it."""

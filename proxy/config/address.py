@@ -1,4 +1,4 @@
-"""Where a server of an upstream is: `http://host:port`, `unix:/path`, or one of the demo servers."""
+"""Where a server of an upstream is: `http://host:port`, `unix:/path`, a DNS service, or one of the demo servers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Address(NamedTuple):
     """An address that a server listens on.
 
     @ivar kind: what the other fields mean.
-    @ivar host: of `tcp`: a name or an IP address, IPv6 without brackets; else "".
+    @ivar host: of `tcp`: a name or an IP address, IPv6 without brackets; of `srv`: the name of the service; else "".
     @ivar port: of `tcp`: 1 to 65535; of `demo`: which demo server, from 1; else 0.
     @ivar path: of `unix`: an absolute path; else "".
     @ivar text: the address as it is shown to people.
     """
 
-    kind: Literal["tcp", "unix", "demo"]
+    kind: Literal["tcp", "unix", "srv", "demo"]
     host: str
     port: int
     path: str
@@ -31,10 +31,18 @@ class Address(NamedTuple):
     @property
     def authority(self) -> bytes:
         """What stands in `Host` where the upstream wants to read its own name."""
+        if self.kind == "srv":
+            # The service's own name; ports are known only when it is looked up.
+            return re.sub(r"\A(?:_[^.]*\.)+", "", self.host).encode("ascii")
         if self.kind != "tcp":
             return b"localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host.encode("ascii") if self.port == 80 else f"{host}:{self.port}".encode("ascii")
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it has to be looked up, and may be many servers."""
+        return self.kind == "srv" or (self.kind == "tcp" and not _is_literal(self.host))
 
     def __str__(self) -> str:
         return self.text
@@ -66,6 +74,8 @@ def parse_address(value: object) -> Address:
         raise wrong("server", f"`{value}` is not the URL of a server", hint)
     if scheme in ("https", "wss"):
         raise wrong("server", f"`{value}`: TLS to upstreams is not there yet", "use http:// or unix:")
+    if scheme == "srv":
+        return _srv(value, rest)
     if scheme != "http":
         raise wrong("server", f"`{scheme}://` is not spoken to upstreams", "use http:// or unix:")
     return _tcp(value, rest)
@@ -76,6 +86,16 @@ def _demo(value: str) -> Address:
     if not re.fullmatch("[1-9][0-9]?", number):
         raise wrong("server", f"`{value}` is not a demo server", "write demo:1 for the first one")
     return Address("demo", "", int(number), "", value)
+
+
+def _srv(value: str, name: str) -> Address:
+    name = name.rstrip("/")
+    if not _HOST.match(name):
+        hint = "write for example srv://_http._tcp.api.internal"
+        if re.search(r":[0-9]+\Z", name):
+            hint = "the ports come with the answer: remove this one"
+        raise wrong("server", f"`{value}` is not the name of a service", hint)
+    return Address("srv", name.removesuffix("."), 0, "", f"srv://{name}")
 
 
 def _tcp(value: str, rest: str) -> Address:
@@ -100,9 +120,13 @@ def _tcp(value: str, rest: str) -> Address:
 
 def _valid_host(host: str) -> bool:
     if ":" in host or re.fullmatch(r"[0-9.]+", host):
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return True
+        return _is_literal(host)
     return bool(_HOST.match(host))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -250,6 +250,8 @@ class Tree:
             return pair
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             return node.value[step], node.value[step]
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, str):
+            return node, node  # a list in short form, such as `split: [a, b]` for `split: {branches: [a, b]}`
         # What may be written without its list (`host: a` for `host: [a]`) is its own first item.
         return (node, node) if step == 0 else None
 

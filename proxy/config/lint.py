@@ -13,6 +13,7 @@ import yaml
 
 from proxy.config.document import Tree
 from proxy.config.gates import Gate
+from proxy.config.lint_upstreams import lint_upstreams
 from proxy.config.model import Config
 from proxy.config.problem import Path
 from proxy.config.regex import may_explode
@@ -35,7 +36,7 @@ def _warn(tree: Tree, code: str, message: str, path: Path, hint: str = "", *, ke
 
 
 def _unused(tree: Tree, config: Config) -> None:
-    used = {route.upstream for route in config.routes}
+    used = {name for route in config.routes for name in route.upstreams}
     for name in config.upstreams:
         if name not in used:
             _warn(tree, "unused-upstream", f"no route uses the upstream `{name}`", ("upstreams", name), key=True)
@@ -61,16 +62,6 @@ def _names_used(tree: Tree) -> set[str]:
                 if isinstance(name, yaml.ScalarNode):
                     names.add(name.value)
     return names
-
-
-def _weights(tree: Tree, config: Config) -> None:
-    for name, upstream in config.upstreams.items():
-        if all(server.weight == 0 for server in upstream.servers):
-            message = f"every server of `{name}` has the weight 0: none gets a request"
-            _warn(tree, "weights-zero", message, ("upstreams", name, "servers"), "give one of them a weight above 0")
-        if upstream.idle_connections > upstream.connections and "idle_connections" in upstream.model_fields_set:
-            message = f"`idle_connections` is above `connections`: more than {upstream.connections} are never open"
-            _warn(tree, "contradiction", message, ("upstreams", name, "idle_connections"))
 
 
 def _strips_nothing(tree: Tree, config: Config) -> None:
@@ -162,7 +153,7 @@ def _gates(tree: Tree, place: int, route: Route) -> Iterable[tuple[Path, Gate]]:
 
 def _no_effect(tree: Tree, config: Config) -> None:
     for place, route in enumerate(config.routes):
-        if route.upstream is not None:
+        if route.upstreams:
             continue
         idle: list[Path] = [("upgrade",)] if "upgrade" in route.model_fields_set else []
         idle += [("timeouts", name) for name in _FORWARDING_TIMEOUTS if name in route.timeouts.model_fields_set]
@@ -204,5 +195,5 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, _weights, _strips_nothing, _regexes, _secrets, _no_effect, _trust, _timeouts, _directories,
+    _unused, lint_upstreams, _strips_nothing, _regexes, _secrets, _no_effect, _trust, _timeouts, _directories,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from proxy.config.bounds import Limits, Timeouts
 from proxy.config.endpoint import parse_endpoint
 from proxy.config.expectations import RouteTest
 from proxy.config.gates import Gate
+from proxy.config.resolver import Resolver
 from proxy.config.routes import NetworkValue, Route
 from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.values import (
@@ -113,17 +114,21 @@ class Config(Wish):
     gates: dict[Name, tuple[Gate, ...]] = {}
     routes: tuple[Route, ...]
     timeouts: Timeouts = Timeouts()
+    resolver: Resolver = Resolver()
     limits: Limits = Limits()
     forwarded: Forwarded = Forwarded()
     access_log: OptionalPath = "stdout"
     demo: Demo | None = None
     tests: tuple[RouteTest, ...] = ()
 
-    def timeouts_of(self, route: Route) -> Timeouts:
-        """The deadlines in force on `route`: its own, else those of its upstream, else the general ones."""
-        timeouts = self.timeouts
-        if route.upstream is not None:
-            timeouts = timeouts.overlaid(self.upstreams[route.upstream].timeouts)
+    def timeouts_of(self, route: Route, upstream: str | None = None) -> Timeouts:
+        """The deadlines in force on `route`: its own, else those of its upstream, else the general ones.
+
+        @param upstream: one of a split; the only one of the route by default.
+        """
+        timeouts, upstream = self.timeouts, upstream or route.upstream
+        if upstream is not None:
+            timeouts = timeouts.overlaid(self.upstreams[upstream].timeouts)
         return timeouts.overlaid(route.timeouts)
 
     def body_limit_of(self, route: Route) -> int:

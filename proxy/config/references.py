@@ -42,11 +42,22 @@ def _unknown(tree: Tree, what: str, name: str, known: Iterable[str], path: Path,
 
 def _check_upstreams(tree: Tree, data: dict[str, Any]) -> None:
     names = _mapping(data.get("upstreams"))
-    for place, route in _mappings(data.get("routes")):
-        name = route.get("upstream")
+    for path, name in _upstreams_of_routes(data):
         if isinstance(name, str) and name not in names and not looks_like_address(name):
             more = "name one under `upstreams:`, or write the URL of a server"
-            _unknown(tree, "upstream", name, names, ("routes", place, "upstream"), more)
+            _unknown(tree, "upstream", name, names, path, more)
+
+
+def _upstreams_of_routes(data: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """What the targets of routes name as upstreams, with where it stands."""
+    for place, route in _mappings(data.get("routes")):
+        yield ("routes", place, "upstream"), route.get("upstream")
+        path: Path = ("routes", place, "split")
+        branches = route.get("split")
+        if isinstance(branches, dict):
+            path, branches = (*path, "branches"), branches.get("branches")
+        for number, branch in enumerate(branches if isinstance(branches, list) else []):
+            yield (*path, number), _mapping(branch).get("upstream", branch)
 
 
 def _check_gates(tree: Tree, data: dict[str, Any]) -> None:
@@ -100,9 +111,7 @@ def _check_demo(tree: Tree, data: dict[str, Any]) -> None:
     demo = data.get("demo")
     count = _mapping(demo).get("servers", demo)
     started = count if isinstance(count, int) else 0
-    places: list[tuple[Path, Any]] = [
-        (("routes", place, "upstream"), route.get("upstream")) for place, route in _mappings(data.get("routes"))
-    ]
+    places = list(_upstreams_of_routes(data))
     for name, upstream in _mapping(data.get("upstreams")).items():
         servers = _mapping(upstream).get("servers")
         for place, server in enumerate(servers if isinstance(servers, list) else []):

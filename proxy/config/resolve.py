@@ -22,11 +22,14 @@ def resolve(tree: Tree, config: Config) -> Config:
     defaults = config.defaults.upstream
     upstreams = {name: _with_defaults(upstream, defaults) for name, upstream in config.upstreams.items()}
     for route in config.routes:
-        if route.upstream is not None and route.upstream not in upstreams and looks_like_address(route.upstream):
-            alone = Upstream(servers=(Server.model_validate({"url": route.upstream}),))
-            upstreams[route.upstream] = _with_defaults(alone, defaults)
+        for name in route.upstreams:
+            if name not in upstreams and looks_like_address(name):
+                alone = Upstream(servers=(Server.model_validate({"url": name}),))
+                upstreams[name] = _with_defaults(alone, defaults)
+    hosts = Path(tree.position(("resolver",)).file).parent / config.resolver.hosts
+    resolver = config.resolver.model_copy(update={"hosts": str(hosts)})
     routes = tuple(_resolved(tree, config, place, route) for place, route in enumerate(config.routes))
-    return config.model_copy(update={"upstreams": upstreams, "routes": routes})
+    return config.model_copy(update={"upstreams": upstreams, "routes": routes, "resolver": resolver})
 
 
 def _with_defaults(upstream: Upstream, defaults: UpstreamSettings) -> Upstream:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.config.address import looks_like_address, parse_address
+from proxy.config.balancing import Key
 from proxy.config.bounds import RouteLimits, RouteTimeouts
 from proxy.config.gates import Gate, OwnField, Values
 from proxy.config.values import (
@@ -31,7 +32,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME = re.compile(r"(?:\*\.)?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
 _APP = re.compile(r"resource:((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
-TARGETS = ("upstream", "redirect", "respond", "static", "app")
+TARGETS = ("upstream", "split", "redirect", "respond", "static", "app")
 
 
 def _network(value: Any) -> Network:
@@ -287,6 +288,36 @@ def _upstream(value: Any) -> Any:
     return value
 
 
+_UpstreamName = Annotated[StrictStr, BeforeValidator(_upstream)]
+
+
+class Branch(ShortWish):
+    """One way out of a split."""
+
+    shorthand = "upstream"
+
+    upstream: _UpstreamName
+    weight: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 1
+
+
+class Split(ShortWish):
+    """Several upstreams, each with its share of the requests.
+
+    @ivar by: what keeps a client with its upstream; None draws lots for every request.
+    """
+
+    shorthand = "branches"
+
+    branches: Annotated[tuple[Branch, ...], Field(min_length=2)]
+    by: Key | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if not any(branch.weight for branch in self.branches):
+            raise wrong("weights-zero", "every branch has the weight 0: none gets a request", at="branches")
+        return self
+
+
 class Route(Wish):
     """What a request must look like (all of it), and the one target it goes to then.
 
@@ -307,7 +338,8 @@ class Route(Wish):
     client: Annotated[tuple[NetworkValue, ...], Field(min_length=1), OneOrMany()] | None = None
     priority: Annotated[StrictInt, Field(ge=-1_000_000, le=1_000_000)] = 0
 
-    upstream: Annotated[StrictStr, BeforeValidator(_upstream)] | None = None
+    upstream: _UpstreamName | None = None
+    split: Split | None = None
     redirect: Redirect | None = None
     respond: Respond | None = None
     static: Static | None = None
@@ -328,3 +360,10 @@ class Route(Wish):
     def target(self) -> str:
         """Which target: the key that is given."""
         return next(name for name in TARGETS if getattr(self, name) is not None)
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The upstreams that its requests may go to; none where it answers by itself."""
+        if self.split is not None:
+            return tuple(branch.upstream for branch in self.split.branches)
+        return () if self.upstream is None else (self.upstream,)

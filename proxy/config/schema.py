@@ -19,7 +19,9 @@ class _Generator(GenerateJsonSchema):
             return dft.decode("ascii")
         if isinstance(dft, BaseModel):
             return {}
-        if isinstance(dft, tuple):
+        if isinstance(dft, range):
+            return f"{dft.start}-{dft.stop - 1}"
+        if isinstance(dft, tuple | frozenset):
             return [self.encode_default(item) for item in dft]
         return dft
 
@@ -48,7 +50,7 @@ def _polished(node: Any) -> Any:
     default = polished.get("default")
     if default is None or default == {}:
         polished.pop("default", None)
-    elif isinstance(default, float):
+    elif isinstance(default, float) and "10s" in polished.get("examples", ()):
         polished["default"] = f"{default:g}s"
     elif isinstance(default, int) and "16KiB" in polished.get("examples", ()):
         unit = "MiB" if default % limits.MIB == 0 else "KiB"

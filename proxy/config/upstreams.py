@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy import limits
 from proxy.config.address import Address, parse_address
+from proxy.config.balancing import Balance, Panic, Sticky
 from proxy.config.bounds import UpstreamTimeouts
-from proxy.config.values import Name, OneOrMany, ShortWish, StrictInt, Wish, wrong
+from proxy.config.health import EjectionWish, OptionalBreaker, OptionalEjection, OptionalHealth
+from proxy.config.retrying import Queue, Retries
+from proxy.config.values import (
+    Duration,
+    Name,
+    OneOrMany,
+    PositiveDuration,
+    ShortWish,
+    StrictBool,
+    StrictInt,
+    Wish,
+    wrong,
+)
 
 ServerAddress = Annotated[
     Address,
     PlainValidator(parse_address),
-    WithJsonSchema({"type": "string", "examples": ["http://127.0.0.1:9001", "unix:/run/app.sock"]}),
+    WithJsonSchema({"type": "string", "examples": ["http://127.0.0.1:9001", "unix:/run/app.sock", "srv://_http._tcp.api.internal"]}),
 ]
 
 
@@ -22,7 +35,9 @@ class Server(ShortWish):
     """One server of an upstream.
 
     @ivar url: where it is.
-    @ivar weight: its share of the requests, relative to its siblings'; 0 takes it out.
+    @ivar weight: its share of the requests, relative to its siblings'; with 0 it gets nothing new but those who stick.
+    @ivar backup: it gets requests only while no other server can take them.
+    @ivar priority: the same in more steps: 0 comes first.
     @ivar name: what logs and metrics call it; its address where None.
     """
 
@@ -30,26 +45,64 @@ class Server(ShortWish):
 
     url: ServerAddress
     weight: Annotated[StrictInt, Field(ge=0, le=1000)] = 1
+    backup: StrictBool = False
+    priority: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
     name: Name | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.backup and self.priority is not None:
+            raise wrong("contradiction", "`backup` is short for `priority: 1`", "keep one of the two", at="backup")
+        return self
+
+    @property
+    def rank(self) -> int:
+        """Its priority, however written."""
+        return int(self.backup) if self.priority is None else self.priority
 
     @property
     def label(self) -> str:
         return self.name or self.url.text
 
 
-class UpstreamSettings(Wish):
-    """How servers are chosen and spoken to.
+def _off(value: Any) -> Any:
+    return None if value is False else value
 
-    @ivar connections: at most this many open connections to each server.
-    @ivar idle_connections: at most this many of them are kept open while unused.
+
+class UpstreamSettings(Wish):
+    """How servers are chosen, watched and spoken to.
+
+    @ivar slow_start: how long a server that came back takes to grow to its full share; 0.0 for at once.
+    @ivar panic: below this part of available servers health is ignored; None for never, 0.0 for when there is none.
+    @ivar connections: at most this many requests under way at each server.
+    @ivar idle_connections: at most this many unused connections to each are kept open.
+    @ivar idle: how long one is kept at first; what the server does is learned from.
+    @ivar idle_max: how long one is kept at most.
     @ivar host: whether the server sees the client's Host or its own address.
     """
 
-    balance: Literal["round_robin"] = "round_robin"
+    balance: Balance = Balance(algorithm="round_robin")
+    slow_start: Duration = 0.0
+    panic: Panic = None
+    sticky: Annotated[Sticky | None, BeforeValidator(_off)] = None
+    health: OptionalHealth = None
+    ejection: OptionalEjection = EjectionWish()
+    breaker: OptionalBreaker = None
+    queue: Queue = Queue()
+    retries: Retries = Retries()
     connections: Annotated[StrictInt, Field(ge=1, le=65536)] = limits.UPSTREAM_CONNECTIONS
     idle_connections: Annotated[StrictInt, Field(ge=0, le=65536)] = limits.UPSTREAM_IDLE_CONNECTIONS
+    idle: PositiveDuration = limits.UPSTREAM_IDLE_SECONDS
+    idle_max: PositiveDuration = limits.UPSTREAM_IDLE_MAX_SECONDS
     host: Literal["keep", "upstream"] = "keep"
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
+
+    @model_validator(mode="after")
+    def _idle_fits(self) -> Self:
+        if self.idle > self.idle_max:
+            at = "idle" if "idle" in self.model_fields_set else "idle_max"
+            raise wrong("contradiction", "`idle` is longer than `idle_max`", at=at)
+        return self
 
 
 class Upstream(UpstreamSettings):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from proxy import limits
 from proxy.health.change import Change
 
 # The window moves in steps of a tenth.
@@ -26,11 +27,11 @@ class BreakerPolicy(NamedTuple):
     @ivar trials: requests that pass while half open, and must all go well.
     """
 
-    ratio: float = 0.5
-    minimum: int = 20
-    window_seconds: float = 10.0
-    open_seconds: float = 10.0
-    trials: int = 3
+    ratio: float = limits.BREAKER_RATIO
+    minimum: int = limits.BREAKER_MINIMUM
+    window_seconds: float = limits.BREAKER_WINDOW_SECONDS
+    open_seconds: float = limits.BREAKER_OPEN_SECONDS
+    trials: int = limits.BREAKER_TRIALS
 
 
 DEFAULT = BreakerPolicy()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from proxy import errors
+from proxy import errors, limits
 from proxy.errors import ProxyError, Reason
 from proxy.health.change import Change
 
@@ -41,10 +41,10 @@ class EjectionPolicy(NamedTuple):
     @ivar share: the part of an upstream's servers that may be out at once.
     """
 
-    failures: int = 5
-    first_seconds: float = 10.0
-    longest_seconds: float = 300.0
-    share: float = 0.5
+    failures: int = limits.EJECTION_FAILURES
+    first_seconds: float = limits.EJECTION_SECONDS
+    longest_seconds: float = limits.EJECTION_LONGEST_SECONDS
+    share: float = limits.EJECTION_SHARE
 
 
 DEFAULT = EjectionPolicy()

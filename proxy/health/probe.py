@@ -11,12 +11,8 @@ from proxy.message.head import ResponseHead
 
 #: A body is looked at so far: a health page that is larger is none.
 BODY_BYTES = 64 * 1024
-INTERVAL_SECONDS = 10.0
-TIMEOUT_SECONDS = 5.0
 #: The part of the interval by which a probe comes earlier or later: many proxies must not probe in step.
 JITTER = 0.15
-
-_STATUSES = re.compile(r"\s*([1-9][0-9]{2})(?:\s*-\s*([1-9][0-9]{2}))?\s*")
 
 
 class Verdict(NamedTuple):
@@ -55,25 +51,8 @@ class Expectation(NamedTuple):
         return Verdict(True, f"status {head.status}")
 
 
-def parse_statuses(text: str) -> tuple[range, ...]:
-    """Ranges of statuses as they are written: `200-399`, `200, 204`.
-
-    @raise ValueError: with words for the person who wrote it.
-    """
-    ranges = []
-    for part in text.split(","):
-        match = _STATUSES.fullmatch(part)
-        if not match:
-            raise ValueError(f"{part.strip()!r} is neither a status such as 204 nor a range such as 200-399")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first:
-            raise ValueError(f"{part.strip()!r} runs backwards")
-        ranges.append(range(first, last + 1))
-    return tuple(ranges)
-
-
 def describe_statuses(statuses: Sequence[range]) -> str:
-    """The same the other way round."""
+    """Ranges of statuses as people write them: `200-399`, `200, 204`."""
     return ", ".join(
         f"{each.start}-{each.stop - 1}" if each.stop - each.start > 1 else str(each.start) for each in statuses
     )

@@ -9,11 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from proxy import limits
 from proxy.health.change import Change
-
-#: In a row, to go down; and to come up again.
-FALL = 3
-RISE = 2
 
 
 class Health(Enum):
@@ -61,7 +58,12 @@ class Threshold:
 
     __slots__ = ("_fall", "_rise", "_row", "state", "why")
 
-    def __init__(self, rise: int = RISE, fall: int = FALL, initial: Health = Health.UNKNOWN) -> None:
+    def __init__(
+        self,
+        rise: int = limits.PROBE_RISE,
+        fall: int = limits.PROBE_FALL,
+        initial: Health = Health.UNKNOWN,
+    ) -> None:
         self._rise = rise
         self._fall = fall
         self._row = 0

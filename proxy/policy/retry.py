@@ -15,10 +15,6 @@ from proxy.message.head import RequestHead
 #: RFC 9110 section 9.2.2. TRACE is idempotent too, but not served.
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
-#: Envoy's numbers: retries are a fifth of what is going on at most, but three are always possible.
-BUDGET_SHARE = 0.2
-BUDGET_MINIMUM = 3
-
 
 class RetryPolicy(NamedTuple):
     """How often, and for what, an upstream's requests are repeated.
@@ -28,13 +24,19 @@ class RetryPolicy(NamedTuple):
     @ivar any_method: repeat every method, though a server may have seen it: the operator says that it is safe.
     @ivar share: retries in flight, as a share of all requests in flight at the upstream.
     @ivar minimum: retries in flight that are always possible.
+    @ivar per_try: seconds that one attempt may take until its response begins; 0 for no bound of its own.
+    @ivar total: the same for all attempts together.
+    @ivar hedge_after: seconds after which a second server is asked as well; 0 for never.
     """
 
     retries: int = limits.RETRIES
     statuses: frozenset[int] = frozenset()
     any_method: bool = False
-    share: float = BUDGET_SHARE
-    minimum: int = BUDGET_MINIMUM
+    share: float = limits.RETRY_SHARE
+    minimum: int = limits.RETRY_MINIMUM
+    per_try: float = 0.0
+    total: float = 0.0
+    hedge_after: float = 0.0
 
 
 DEFAULT = RetryPolicy()

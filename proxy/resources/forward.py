@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple
 
-from proxy.errors import CLIENT_CLOSED, INTERNAL, ProxyError, Retry
+from proxy.errors import CLIENT_CLOSED, INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
+from proxy.flow.race import within
 from proxy.flow.replay import Replay
 from proxy.health.ejection import GATEWAY_STATUSES
 from proxy.limits import REPLAY_BYTES
@@ -16,6 +16,8 @@ from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.hop import end_to_end_response
 from proxy.policy.retry import is_repeatable, may_retry, may_retry_status
 from proxy.policy.upgrade import permitted, protocols, switched
+from proxy.resources.attempt import Attempt
+from proxy.resources.hedge import Hedge, MakeAttempt
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
@@ -23,13 +25,6 @@ from proxy.upstream.pool import Pool
 _VISIBLE = re.compile(rb"[\x21-\x7e]+")
 # RFC 9110 section 8.6: these say that they have no content, where others say nothing.
 _EXPECT_CONTENT = frozenset({b"POST", b"PUT", b"PATCH"})
-
-
-class Attempt(NamedTuple):
-    """One answer of one server."""
-
-    server: ProxyClientFactory
-    response: Response
 
 
 class Forward:
@@ -50,6 +45,12 @@ class Forward:
         self._forwarding = forwarding
         self._own_host = own_host
         self._upgrades = upgrades
+        retry = pool.plan.retry
+        # Decided here, so that what is not asked for costs no request anything.
+        self._guards = pool.breaker is not None or retry.total > 0
+        self._try: MakeAttempt = self._attempt
+        if retry.hedge_after or retry.per_try:
+            self._try = Hedge(self._attempt, pool, pool.alarm)
 
     async def __call__(self, exchange: Exchange) -> Response:
         """The response of a server.
@@ -60,20 +61,20 @@ class Forward:
         exchange.record.upstream = pool.name
         fields = exchange.head.fields
         upgrade = permitted(protocols(fields), self._upgrades) if b"upgrade" in fields else b""
-        if pool.breaker is None:
-            attempt = await self._loop(exchange, upgrade)
-        else:
+        if self._guards:
             attempt = await self._guarded(exchange, upgrade)
+        else:
+            attempt = await self._loop(exchange, upgrade)
         if pool.sticky is None:
             return attempt.response
         return self._with_cookie(exchange, attempt)
 
     async def _guarded(self, exchange: Exchange, upgrade: bytes) -> Attempt:
-        """The loop behind the circuit breaker."""
+        """The loop behind the circuit breaker, and within its total deadline."""
         trial = self._pool.admit()
         passed: bool | None = None
         try:
-            attempt = await self._loop(exchange, upgrade)
+            attempt = await self._within_total(exchange, upgrade)
             passed = attempt.response.head.status not in GATEWAY_STATUSES
         except ProxyError as error:
             passed = None if error.reason is CLIENT_CLOSED else False
@@ -81,6 +82,13 @@ class Forward:
         finally:
             self._pool.ended(passed, trial)
         return attempt
+
+    async def _within_total(self, exchange: Exchange, upgrade: bytes) -> Attempt:
+        seconds = self._pool.plan.retry.total
+        if not seconds:
+            return await self._loop(exchange, upgrade)
+        late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for all tries")
+        return await within(self._pool.alarm, seconds, self._loop(exchange, upgrade), late)
 
     async def _loop(self, exchange: Exchange, upgrade: bytes) -> Attempt:
         """Try; where that fails and may be repeated, try another server."""
@@ -95,7 +103,7 @@ class Forward:
             while True:
                 record.attempts += 1
                 try:
-                    attempt = await self._attempt(exchange, tried, upgrade)
+                    attempt = await self._try(exchange, tried, upgrade)
                     if not retry.statuses or not self._repeat_status(attempt, exchange, body):
                         return attempt
                     attempt.response.body.stop()
@@ -152,6 +160,8 @@ class Forward:
         head = exchange.head
         if not _VISIBLE.fullmatch(head.target):
             raise ProxyError(INTERNAL, f"a gate made the target {head.target!r}")
+        if self._pool.sticky is not None:
+            head = head._replace(fields=self._pool.sticky.without(head.fields))
         host = server.authority if self._own_host else b""
         lines = self._forwarding.block(head, exchange.request_id, host, upgrade)
         body = exchange.body
@@ -170,7 +180,7 @@ class Forward:
         assert sticky is not None
         if sticky.find(exchange.head.fields, self._pool.servers) is attempt.server:
             return response
-        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(attempt.server)))
+        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(attempt.server, exchange.scheme)))
         return response._replace(head=response.head._replace(fields=fields))
 
     def __repr__(self) -> str:

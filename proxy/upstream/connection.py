@@ -222,13 +222,12 @@ class UpstreamConnection(Protocol):
         return self._state is WAITING or (self._state is BODY and self._sink is not None and not self._held)
 
     def _settle(self) -> None:
-        if self._state is BODY:
+        if self._state is BODY and self._lost is None:
+            # A client that holds the body back has a deadline of its own. A body that nobody has begun to take, because
+            # a gate still thinks about its head, has this one.
+            self._alarm.set(self, 0 if self._held else self._deadlines.response_idle)
             if self._sink is None or self._held:
-                self._alarm.clear(self)
-                if self._lost is None:
-                    self.transport.pauseProducing()
-            elif self._lost is None:
-                self._alarm.set(self, self._deadlines.response_idle)
+                self.transport.pauseProducing()
 
     def _head(self, head: ResponseHead) -> None:
         answer = self._answer
@@ -262,8 +261,11 @@ class UpstreamConnection(Protocol):
         return length if length >= 0 else None
 
     def start(self, sink: BodySink) -> None:
-        self._sink = sink
-        self._go_on()
+        if self._state is BODY:
+            self._sink = sink
+            self._go_on()
+        else:
+            sink.body_failed(ProxyError(RESPONSE_IDLE, "its body was not taken in time"))
 
     def pause(self) -> None:
         self._held = True

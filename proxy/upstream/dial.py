@@ -11,7 +11,13 @@ from twisted.internet.endpoints import (
     TCP6ClientEndpoint,
     UNIXClientEndpoint,
 )
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TCPTimedOutError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from proxy.errors import (
@@ -23,14 +29,19 @@ from proxy.errors import (
     Reason,
     Retry,
 )
+from proxy.upstream.eyeballs import EitherFamily
 
 
 class Address(NamedTuple):
-    """Where a server listens: a host (name, IPv4 or IPv6 literal) and port, or the path of a UNIX socket."""
+    """Where a server listens: a host (name, IPv4 or IPv6 literal) and port, or the path of a UNIX socket.
+
+    @ivar other: its IPv6 address, where `host` is its IPv4 address and it has both.
+    """
 
     host: str
     port: int = 0
     path: str = ""
+    other: str = ""
 
     def __str__(self) -> str:
         if self.path:
@@ -42,6 +53,9 @@ def endpoint_for(reactor: Any, address: Address, timeout: float) -> IStreamClien
     """The endpoint that connects to `address` within `timeout` seconds."""
     if address.path:
         return UNIXClientEndpoint(reactor, address.path, timeout=timeout)
+    if address.other:
+        new = TCP6ClientEndpoint(reactor, address.other, address.port, timeout=timeout)
+        return EitherFamily(reactor, new, endpoint_for(reactor, address._replace(other=""), timeout))
     if isIPAddress(address.host):
         return TCP4ClientEndpoint(reactor, address.host, address.port, timeout=timeout)
     if isIPv6Address(address.host):
@@ -52,6 +66,7 @@ def endpoint_for(reactor: Any, address: Address, timeout: float) -> IStreamClien
 _MEANINGS: tuple[tuple[type[Exception], Reason], ...] = (
     (ConnectionRefusedError, CONNECT_REFUSED),
     (TimeoutError, CONNECT_TIMEOUT),
+    (TCPTimedOutError, CONNECT_TIMEOUT),
     (DNSLookupError, NAME_UNRESOLVED),
 )
 

@@ -34,6 +34,7 @@ class ServerPlan(NamedTuple):
     @ivar priority: 0 is used first; backups have more.
     @ivar connections: how many exchanges it may have at once; 0 is no limit.
     @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
+    @ivar idle_max_seconds: how long one is kept at most.
     """
 
     name: str
@@ -44,7 +45,18 @@ class ServerPlan(NamedTuple):
     connections: int = limits.UPSTREAM_CONNECTIONS
     idle_connections: int = limits.UPSTREAM_IDLE_CONNECTIONS
     idle_seconds: float = limits.UPSTREAM_IDLE_SECONDS
+    idle_max_seconds: float = limits.UPSTREAM_IDLE_MAX_SECONDS
     response_limits: ResponseLimits = RESPONSE_LIMITS
+
+
+class Attendant(Interface):
+    """Somebody who works for a server or a pool, in the background, between its start and its end."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Do nothing any more."""
 
 
 class Owner(Interface):
@@ -83,6 +95,7 @@ class ProxyClientFactory(ClientFactory):
 
     @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
+    @ivar prober: asks the server how it is, where somebody should.
     """
 
     noisy = False
@@ -105,12 +118,13 @@ class ProxyClientFactory(ClientFactory):
         self.requests = 0
         self.failures = 0
         self.owner: Owner = Alone()
+        self.prober: Attendant | None = None
         self.last_change = ""
         self.deadline = self.look_at = NEVER
         self._endpoint = endpoint
         self._alarm = alarm
         self._latency = PeakEwma()
-        self._idle_timeout = IdleTimeout(plan.idle_seconds)
+        self._idle_timeout = IdleTimeout(plan.idle_seconds, plan.idle_max_seconds)
         self._idle: list[UpstreamConnection] = []
         self._closing = False
 
@@ -239,11 +253,18 @@ class ProxyClientFactory(ClientFactory):
         self.in_flight -= 1
         self.owner.freed(self)
 
-    # --- the end ------------------------------------------------------------------------------------------
+    # --- beginning and end --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The server is to be used from now on."""
+        if self.prober is not None:
+            self.prober.start()
 
     def close(self) -> None:
         """No new exchanges; idle connections close now, the others when they are released."""
         self._closing = True
+        if self.prober is not None:
+            self.prober.stop()
         self._alarm.clear(self)
         for connection in tuple(self._idle):
             connection.close()

@@ -15,7 +15,7 @@ from proxy.balance.catalog import tiers
 from proxy.balance.key import KeyRule
 from proxy.balance.sticky import StickyCookie
 from proxy.balance.tiers import Tiers
-from proxy.errors import CIRCUIT_OPEN, NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError
+from proxy.errors import CIRCUIT_OPEN, NAME_UNRESOLVED, NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError
 from proxy.flow.walk import Promise
 from proxy.health.breaker import Breaker
 from proxy.health.change import Change
@@ -23,7 +23,7 @@ from proxy.health.ejection import Company
 from proxy.message import Exchange
 from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
-from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.factory import Attendant, ProxyClientFactory
 from proxy.upstream.state import PoolState
 
 log = Logger()
@@ -72,6 +72,9 @@ class Pool:
 
     @ivar servers: replaced as a whole when one comes or goes, so that balancers notice.
     @ivar retrying: exchanges that are being tried once more at this moment.
+    @ivar roster: keeps the servers in step with names, where there are any.
+    @ivar expecting: a name is being looked up for the first time: who finds no server waits for it.
+    @ivar unresolved: what is wrong with names that do not resolve, else "".
     """
 
     def __init__(
@@ -91,21 +94,40 @@ class Pool:
         self.sticky = sticky
         self.breaker = breaker
         self.retrying = 0
-        self._alarm = alarm
+        self.roster: Attendant | None = None
+        self.expecting = False
+        self.unresolved = ""
+        self._started = False
+        self.alarm = alarm
         self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
         self._random = random if random is not None else Random()
         self._queue: deque[_Waiting] = deque()
         self.replace(servers)
 
+    def start(self) -> None:
+        """Begin to watch the servers, and to look up their names."""
+        self._started = True
+        for server in self.servers:
+            server.start()
+        if self.roster is not None:
+            self.roster.start()
+
     def replace(self, servers: Sequence[ProxyClientFactory]) -> None:
         """From now on these are the servers. Those that are not among them any more take nothing new and drain."""
-        for server in self.servers:
-            if server not in servers:
-                server.close()
+        before = set(self.servers)
         self.servers = tuple(servers)
+        for server in before.difference(self.servers):
+            server.close()
         for server in self.servers:
-            server.owner = self
-            self.freed(server)
+            if server not in before:
+                server.owner = self
+                if self._started:
+                    server.start()
+        # Whoever waits looks at them: to get one, to wait on, or to learn that there is none.
+        for waiting in tuple(self._queue):
+            if waiting in self._queue and not waiting.turn.settled:
+                self._queue.remove(waiting)
+                waiting.turn.keep(None)
 
     # --- a connection for an exchange ---------------------------------------------------------------------
 
@@ -116,9 +138,8 @@ class Pool:
         @raise ProxyError: no server, no room, no time, or the server could not be reached.
         """
         server = self._choose(exchange, tried)
-        while server is None:
-            await self._wait()
-            server = self._choose(exchange, tried)
+        if server is None:
+            server = await self._wait_for(exchange, tried)
         # After a failure only a new connection will do: what killed one idle connection has mostly killed them all.
         connection = None if tried else server.take_idle()
         tried.append(server)
@@ -139,26 +160,45 @@ class Pool:
                 return server
         rule = self.plan.key
         key = rule.key(exchange.head, exchange.path, exchange.client) if rule is not None else None
-        server = self._choice.choose(self.servers, key, self._alarm.now(), self._random, tried)
+        server = self._choice.choose(self.servers, key, self.alarm.now(), self._random, tried)
         if server is None and not any(server.condition.usable and server.weight for server in self.servers):
-            raise ProxyError(NO_SERVER, f"upstream {self.name}: {self._why_none()}")
+            self._refuse_if_nobody()
         return server
+
+    def _refuse_if_nobody(self) -> None:
+        """No server could take a request, however long it waits; unless it is one that is being looked up."""
+        if self.expecting:
+            return
+        if not self.servers and self.unresolved:
+            raise ProxyError(NAME_UNRESOLVED, f"upstream {self.name}: {self.unresolved}")
+        raise ProxyError(NO_SERVER, f"upstream {self.name}: {self._why_none()}")
 
     def _why_none(self) -> str:
         if not self.servers:
             return "it has no server now"
         return "; ".join(f"{server.name} {server.condition.word}" for server in self.servers[:8])
 
-    async def _wait(self) -> None:
+    async def _wait_for(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory:
+        """A server that has room, as soon as there is one."""
+        until = self.alarm.now() + self.plan.queue_seconds
+        server = None
+        while server is None:
+            await self._wait(until - self.alarm.now())
+            server = self._choose(exchange, tried)
+        return server
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise ProxyError(QUEUE_TIMEOUT)
         if len(self._queue) >= self.plan.queue:
             raise ProxyError(QUEUE_FULL, f"{len(self._queue)} wait for upstream {self.name}")
         waiting = _Waiting()
         self._queue.append(waiting)
-        self._alarm.set(waiting, self.plan.queue_seconds)
+        self.alarm.set(waiting, seconds)
         try:
             await waiting.turn
         finally:
-            self._alarm.clear(waiting)
+            self.alarm.clear(waiting)
             if waiting in self._queue:
                 self._queue.remove(waiting)
 
@@ -178,7 +218,7 @@ class Pool:
         breaker = self.breaker
         if breaker is None:
             return False
-        admission = breaker.admit(self._alarm.now())
+        admission = breaker.admit(self.alarm.now())
         if admission.change is not None:
             log.warn("upstream {name}: circuit {change}", name=self.name, change=str(admission.change))
         if not admission.admitted:
@@ -188,7 +228,7 @@ class Pool:
     def ended(self, passed: bool | None, trial: bool) -> None:
         """An exchange that was admitted is over; `passed` is None where nobody can say."""
         if self.breaker is not None:
-            change = self.breaker.ended(self._alarm.now(), passed, trial)
+            change = self.breaker.ended(self.alarm.now(), passed, trial)
             if change is not None:
                 log.warn("upstream {name}: circuit {change}", name=self.name, change=str(change))
 
@@ -202,9 +242,9 @@ class Pool:
                 return
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
+        tell = log.info if server.condition.usable else log.warn
         for change in changes:
-            words = "upstream {name}: server {server} {change}"
-            log.warn(words, name=self.name, server=server.name, change=str(change))
+            tell("upstream {name}: server {server} {change}", name=self.name, server=server.name, change=str(change))
 
     def company(self, server: ProxyClientFactory) -> Company:
         others = [other for other in self.servers if other is not server]
@@ -219,6 +259,8 @@ class Pool:
 
     def close(self) -> None:
         """No new exchanges."""
+        if self.roster is not None:
+            self.roster.stop()
         for server in self.servers:
             server.close()
 

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
+from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import ProxyError
 from proxy.flow.walk import Promise, Walk
-from proxy.health.probe import BODY_BYTES, INTERVAL_SECONDS, TIMEOUT_SECONDS, Expectation, Verdict, delay
+from proxy.health.probe import BODY_BYTES, Expectation, Verdict, delay
 from proxy.message import EMPTY, Deadlines, Fields, ResponseHead
 from proxy.message.fields import Pair
 from proxy.upstream.connection import UpstreamConnection
@@ -38,8 +39,8 @@ class ProbePlan(NamedTuple):
     host: bytes = b""
     fields: tuple[Pair, ...] = ()
     expect: Expectation = Expectation()
-    interval: float = INTERVAL_SECONDS
-    timeout: float = TIMEOUT_SECONDS
+    interval: float = limits.PROBE_SECONDS
+    timeout: float = limits.PROBE_TIMEOUT_SECONDS
 
 
 class Prober:

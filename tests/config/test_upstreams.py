@@ -29,7 +29,9 @@ def test_one_server_needs_no_list() -> None:
         {"servers": [{"url": "http://a", "weight": -1}]},
         {"servers": ["http://a"], "balance": "best"},
         {"servers": ["http://a"], "connections": 0},
-        {"servers": ["http://a"], "health": {"path": "/"}},
+        {"servers": ["http://a"], "health": {"path": "healthz"}},
+        {"servers": [{"url": "http://a", "backup": True, "priority": 2}]},
+        {"servers": ["http://a"], "idle": "2m"},
     ],
 )
 def test_what_is_no_upstream(faulty: object) -> None:

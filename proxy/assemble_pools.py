@@ -1,0 +1,198 @@
+"""From the wishes for upstreams to pools: the part of the assembly that looks outward."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from random import Random
+from typing import Any
+
+from proxy.alarm import Alarm
+from proxy.balance.catalog import HASH, tiers
+from proxy.balance.key import KeyRule, parse_rule
+from proxy.balance.sticky import SameSite, StickyCookie, derive_key
+from proxy.balance.tiers import Tiers
+from proxy.config import Config
+from proxy.config.address import Address as ServerAddress
+from proxy.config.balancing import Sticky
+from proxy.config.health import Health
+from proxy.config.retrying import Retries
+from proxy.config.upstreams import Server, Upstream
+from proxy.health.breaker import Breaker, BreakerPolicy
+from proxy.health.condition import Condition
+from proxy.health.ejection import Ejection, EjectionPolicy
+from proxy.health.probe import Expectation
+from proxy.health.threshold import Health as Belief
+from proxy.health.threshold import Threshold
+from proxy.policy.resolution import Question, ResolutionPolicy, Target
+from proxy.policy.retry import RetryPolicy
+from proxy.upstream.dial import Address, endpoint_for
+from proxy.upstream.factory import ProxyClientFactory, ServerPlan
+from proxy.upstream.names import Resolver, system_resolver
+from proxy.upstream.pool import Pool, PoolPlan
+from proxy.upstream.prober import ProbePlan, Prober
+from proxy.upstream.roster import Named, Roster
+
+
+class PoolBuilder:
+    """Builds the pool of an upstream: its servers, those who probe them, and those who look up their names.
+
+    @param demo_addresses: where the demo servers listen, if the configuration has any.
+    @param resolver: of names; the machine's own by default, made when the first name needs it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        alarm: Alarm,
+        demo_addresses: Sequence[Address],
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._alarm = alarm
+        self._demo_addresses = demo_addresses
+        self._given_resolver = resolver
+        self._random = Random(os.urandom(16))
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        wish = self._config.resolver
+        return self._given_resolver or system_resolver(self._reactor, wish.servers, wish.hosts)
+
+    def build(self, name: str, wish: Upstream) -> Pool:
+        """The pool called `name`; nothing of it is started."""
+        entries = [self._entry(server, wish) for server in wish.servers]
+        pool = Pool(
+            name,
+            [entry for entry in entries if isinstance(entry, ProxyClientFactory)],
+            self._alarm,
+            PoolPlan(wish.queue.size, wish.queue.wait, retry_policy(wish.retries), key_rule(wish.balance.hash)),
+            choice_of(wish),
+            sticky_cookie(name, wish.sticky) if wish.sticky is not None else None,
+            breaker_of(wish),
+            self._random,
+        )
+        if any(isinstance(entry, Named) for entry in entries):
+            times = self._config.resolver
+            policy = ResolutionPolicy(times.min_ttl, times.max_ttl, times.timeout)
+            pool.roster = Roster(pool, entries, self._resolver, self._alarm, policy)
+        return pool
+
+    def _entry(self, server: Server, upstream: Upstream) -> ProxyClientFactory | Named:
+        """What stands for one line of `servers`: a server, or a name for as many as it resolves to."""
+        url = server.url
+        if not url.is_name:
+            return self._server(server.label, server, upstream, self._address(url), server.weight, server.rank)
+
+        def make(target: Target) -> ProxyClientFactory:
+            address = Address(target.host, target.port, other=target.other)
+            label = f"{server.name or url.host}@{address}"
+            return self._server(label, server, upstream, address, target.weight, target.rank)
+
+        return Named(Question(url.host, url.port, url.kind == "srv"), make, server.weight, server.rank)
+
+    def _server(
+        self, label: str, wish: Server, upstream: Upstream, address: Address, weight: int, rank: int
+    ) -> ProxyClientFactory:
+        connect = self._config.timeouts.overlaid(upstream.timeouts).connect
+        plan = ServerPlan(
+            label,
+            address,
+            authority=wish.url.authority,
+            weight=weight,
+            priority=rank,
+            connections=upstream.connections,
+            idle_connections=upstream.idle_connections,
+            idle_seconds=upstream.idle,
+            idle_max_seconds=upstream.idle_max,
+        )
+        server = ProxyClientFactory(
+            plan, endpoint_for(self._reactor, address, connect), self._alarm, condition_of(upstream)
+        )
+        health = upstream.health
+        if health is not None:
+            asked = address._replace(port=health.port) if health.port is not None and not address.path else address
+            endpoint = endpoint_for(self._reactor, asked, health.timeout)
+            server.prober = Prober(server, probe_plan(health), endpoint, self._alarm, self._random)
+        return server
+
+    def _address(self, address: ServerAddress) -> Address:
+        if address.kind == "demo":
+            return self._demo_addresses[address.port - 1]
+        return Address(address.host, address.port, address.path)
+
+
+def choice_of(wish: Upstream) -> Tiers[ProxyClientFactory]:
+    """How servers are chosen."""
+    balance = wish.balance
+    algorithm = balance.algorithm or HASH
+    return tiers(algorithm, slow_start=wish.slow_start, load_factor=balance.load_factor or 0.0, panic=wish.panic)
+
+
+def key_rule(text: str | None) -> KeyRule | None:
+    """What is hashed, if anything is."""
+    return None if text is None else parse_rule(text)
+
+
+def retry_policy(wish: Retries) -> RetryPolicy:
+    """How often, and for what."""
+    return RetryPolicy(
+        wish.count,
+        wish.statuses,
+        wish.any_method,
+        share=wish.budget,
+        minimum=wish.min,
+        per_try=wish.per_try,
+        total=wish.total,
+        hedge_after=wish.hedge_after,
+    )
+
+
+def condition_of(wish: Upstream) -> Condition:
+    """The health of a server of which nothing is known yet."""
+    threshold = ejection = None
+    if wish.health is not None:
+        threshold = Threshold(wish.health.rise, wish.health.fall, Belief(wish.health.initial))
+    if wish.ejection is not None:
+        out = wish.ejection
+        ejection = Ejection(EjectionPolicy(out.failures, out.first, out.longest, out.share))
+    return Condition(threshold, ejection)
+
+
+def breaker_of(wish: Upstream) -> Breaker | None:
+    """The circuit breaker, if there is to be one."""
+    if wish.breaker is None:
+        return None
+    given = wish.breaker
+    return Breaker(BreakerPolicy(given.ratio, given.minimum, given.window, given.open, given.trials))
+
+
+def probe_plan(wish: Health) -> ProbePlan:
+    """How servers are asked."""
+    expected = tuple((name.lower(), pattern) for name, pattern in wish.expect_headers.items())
+    return ProbePlan(
+        wish.path or b"",
+        wish.method.encode("ascii"),
+        wish.host or b"",
+        tuple(wish.headers.items()),
+        Expectation(wish.status, wish.body, expected),
+        wish.interval,
+        wish.timeout,
+    )
+
+
+def sticky_cookie(upstream: str, wish: Sticky) -> StickyCookie[ProxyClientFactory]:
+    """The cookie of an upstream. Where no key is given, one that ends with this process."""
+    return StickyCookie(
+        derive_key(os.urandom(32) if wish.key is None else wish.key.encode("utf-8")),
+        upstream,
+        wish.cookie.encode("ascii"),
+        path=wish.path.encode("ascii"),
+        max_age=int(wish.max_age) or None,
+        secure=None if wish.secure == "auto" else wish.secure,
+        http_only=wish.http_only,
+        same_site=SameSite(wish.same_site.capitalize()),
+    )

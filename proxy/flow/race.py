@@ -1,0 +1,94 @@
+"""Coroutines at the same time: the first result counts. And one alone, that may not take for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from proxy.alarm import NEVER, Alarm
+from proxy.flow.walk import Promise, Walk
+
+T = TypeVar("T")
+
+
+class Race(Generic[T]):
+    """Some coroutines, of which one is to give a result.
+
+    @param beaten: raised in those that are too late; see `Walk.cancel`.
+    @ivar running: how many are still under way.
+    """
+
+    def __init__(self, alarm: Alarm, beaten: BaseException) -> None:
+        self.deadline = self.look_at = NEVER
+        self._alarm = alarm
+        self._beaten = beaten
+        self._first: Promise[T] = Promise()
+        self._walks: list[Walk[T]] = []
+        self._then: Callable[[], None] | None = None
+
+    @property
+    def running(self) -> int:
+        return len(self._walks)
+
+    def enter(self, coroutine: Coroutine[Any, None, T]) -> None:
+        """One more."""
+        walk: Walk[T] = Walk(
+            coroutine, lambda result: self._done(walk, result), lambda error: self._failed(walk, error)
+        )
+        self._walks.append(walk)
+        walk.start()
+
+    def after(self, seconds: float, then: Callable[[], None]) -> None:
+        """Unless there is a result in `seconds`, call `then`. Takes the place of any earlier wish; 0 is never."""
+        self._then = then
+        self._alarm.set(self, seconds)
+
+    def time_passed(self) -> None:
+        if self._then is not None and not self._first.settled:
+            self._then()
+
+    def give_up(self, error: BaseException) -> None:
+        """There will be no result: whoever waits for it gets `error`, and so do those that are under way."""
+        self._stop(error)
+        if not self._first.settled:
+            self._first.fail(error)
+
+    async def result(self) -> T:
+        """The first result.
+
+        @raise Exception: what the last one raised, when none is left.
+        """
+        try:
+            return await self._first
+        finally:
+            self._then = None
+            self._alarm.clear(self)
+            self._stop(self._beaten)
+
+    def _stop(self, error: BaseException) -> None:
+        walks, self._walks = self._walks, []
+        for walk in walks:
+            walk.cancel(error)
+
+    def _done(self, walk: Walk[T], result: T) -> None:
+        self._walks.remove(walk)
+        self._first.keep(result)
+
+    def _failed(self, walk: Walk[T], error: BaseException) -> None:
+        self._walks.remove(walk)
+        if not self._walks and not self._first.settled:
+            self._first.fail(error)
+
+    def __repr__(self) -> str:
+        return f"<Race of {len(self._walks)}>"
+
+
+async def within(alarm: Alarm, seconds: float, coroutine: Coroutine[Any, None, T], late: BaseException) -> T:
+    """The result of `coroutine`, if it has one in `seconds`.
+
+    @raise late: it has none; it is cancelled with the same.
+    """
+    race: Race[T] = Race(alarm, late)
+    race.after(seconds, lambda: race.give_up(late))
+    race.enter(coroutine)
+    return await race.result()

@@ -1,0 +1,104 @@
+"""Attempts that are bounded in time, and hedged: what one server does not answer soon, a second is asked as well.
+
+For upstreams whose slowest answers are slow for no reason of the request's: a pause of one server, a lost packet. It
+costs requests, so it counts as a retry and needs room in the budget for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from proxy.alarm import Alarm
+from proxy.errors import INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
+from proxy.flow.race import Race
+from proxy.message import EMPTY, Exchange
+from proxy.policy.retry import is_repeatable
+from proxy.resources.attempt import Attempt
+from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.pool import Pool
+
+MakeAttempt = Callable[[Exchange, list[ProxyClientFactory], bytes], Coroutine[Any, Any, Attempt]]
+
+
+class Hedge:
+    """Makes attempts in place of `attempt`.
+
+    @param attempt: makes one: one server, one connection, one request.
+    """
+
+    def __init__(self, attempt: MakeAttempt, pool: Pool, alarm: Alarm) -> None:
+        self._attempt = attempt
+        self._pool = pool
+        self._alarm = alarm
+
+    async def __call__(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Attempt:
+        """The first answer.
+
+        @raise ProxyError: there is none, or not in time.
+        """
+        return await _Heat(self._attempt, self._pool, self._alarm, exchange, tried).run(upgrade)
+
+
+class _Heat:
+    """One attempt, or two at the same time."""
+
+    def __init__(
+        self, attempt: MakeAttempt, pool: Pool, alarm: Alarm, exchange: Exchange, tried: list[ProxyClientFactory]
+    ) -> None:
+        self._attempt = attempt
+        self._pool = pool
+        self._exchange = exchange
+        self._tried = tried
+        self._before = len(tried)
+        self._hedged = False
+        self._first_sent_at = 0.0
+        # The server that is too late has done nothing wrong: the reason speaks against nobody.
+        self._race: Race[Attempt] = Race(alarm, ProxyError(INTERNAL, "another server was faster"))
+
+    async def run(self, upgrade: bytes) -> Attempt:
+        retry = self._pool.plan.retry
+        if retry.hedge_after and self._may_hedge(upgrade):
+            self._race.after(retry.hedge_after, self._hedge)
+        else:
+            self._race.after(retry.per_try, self._late)
+        try:
+            self._race.enter(self._attempt(self._exchange, self._tried, upgrade))
+            attempt = await self._race.result()
+        finally:
+            if self._hedged:
+                self._pool.retrying -= 1
+        if self._hedged:
+            self._note(attempt)
+        return attempt
+
+    def _may_hedge(self, upgrade: bytes) -> bool:
+        exchange = self._exchange
+        return not upgrade and exchange.body is EMPTY and is_repeatable(exchange.head.method, self._pool.plan.retry)
+
+    def _hedge(self) -> None:
+        """The first server takes its time."""
+        pool, record = self._pool, self._exchange.record
+        rest = pool.plan.retry.per_try - pool.plan.retry.hedge_after
+        self._race.after(max(rest, 0.0), self._late)
+        chosen = len(self._tried) > self._before  # while it waits for a server, a second request would wait as well
+        if chosen and self._has_another() and pool.may_retry_now():
+            self._hedged = True
+            self._first_sent_at = record.sent_at
+            pool.retrying += 1
+            record.attempts += 1
+            self._race.enter(self._attempt(self._exchange, self._tried, b""))
+
+    def _has_another(self) -> bool:
+        return any(server.available and server.weight and server not in self._tried for server in self._pool.servers)
+
+    def _late(self) -> None:
+        seconds = self._pool.plan.retry.per_try
+        self._race.give_up(ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT))
+
+    def _note(self, attempt: Attempt) -> None:
+        """Both have written into the record: what stands there at the end is the one that answered."""
+        record = self._exchange.record
+        record.server = attempt.server.name
+        if attempt.server is self._tried[self._before]:
+            record.sent_at = self._first_sent_at
