@@ -436,3 +436,41 @@ def test_the_state_is_in_the_repr() -> None:
         assert "idle" in repr(connection)
         server.leaves()
         assert "closed" in repr(connection)
+
+
+def test_a_client_that_leaves_while_a_gate_looks_at_the_response() -> None:
+    async def gate(exchange: Exchange, proceed: Proceed) -> Response:
+        response = await proceed(exchange)
+        await Deferred()
+        return response
+
+    with playing(gates=[gate], deadlines=Deadlines(response_idle=60)) as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12")
+        client.leaves()
+        play.wait(61)
+        assert server.was_cut, "nobody will ever take this body"
+        assert play.in_flight == 0
+
+
+def test_a_gate_that_looks_at_the_response_for_too_long() -> None:
+    thinking: Deferred[None] = Deferred()
+
+    async def gate(exchange: Exchange, proceed: Proceed) -> Response:
+        response = await proceed(exchange)
+        await thinking
+        return response
+
+    with playing(gates=[gate], deadlines=Deadlines(response_idle=60)) as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12")
+        play.wait(61)
+        assert server.was_cut
+        thinking.callback(None)
+        play.turn()
+        assert status_of(client.takes()) == 504
+        assert play.record.reason == "upstream.response.idle"
