@@ -19,7 +19,7 @@ BASE ?= python:3.11-slim
 TAG ?= reverseproxy
 BUILDER ?= $(shell command -v buildah || command -v docker || command -v podman)
 
-.PHONY: help run test check bench fuzz image lock clean
+.PHONY: help run test check lint types floors bench fuzz image lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile
@@ -34,10 +34,18 @@ test: ## install what the tests need and run them
 	@.ci/peers
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
-check: ## lint, types, and the floors of the house
+check: lint types floors ## lint, types, and the floors of the house
+
+lint:
 	@.ci/venv dev
 	.venv/bin/ruff check .
+
+types:
+	@.ci/venv dev
 	.venv/bin/mypy
+
+floors:
+	@.ci/venv dev
 	.venv/bin/lint-imports
 
 bench: ## measure this proxy beside others
