@@ -86,6 +86,7 @@ class Play:
     """One proxy: a site whose one route (every path but /nowhere) leads to one pool, or to `Script.target`.
 
     @ivar clock: all the time there is.
+    @ivar node: the route that everything takes.
     @ivar records: what the observers have seen, in order.
     @ivar errors: what was logged as an error; a test that expects some takes them away.
     @ivar endpoints: one for each server of the pool.
@@ -115,7 +116,7 @@ class Play:
         target = script.target or Forward(
             self.pool, script.forwarding, own_host=script.own_host, upgrades=script.upgrades
         )
-        self._node = RouteNode("route", target, script.gates, script.deadlines, script.body_limit)
+        self.node = RouteNode("route", target, script.gates, script.deadlines, script.body_limit)
         self.site = ProxySite(
             self,
             self.alarm,
@@ -137,7 +138,7 @@ class Play:
         self.exchanges += 1
         if exchange.path == b"/nowhere":
             raise ProxyError(ROUTE_NONE, "nowhere")
-        return self._node
+        return self.node
 
     def observe(self, record: ExchangeRecord) -> None:
         self.records.append(record)
