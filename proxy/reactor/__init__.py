@@ -9,6 +9,7 @@ Map, in the order a connection meets it:
 - ``ports.py``    listening ports, stock Twisted but for the transport they hand out
 - ``dialing.py``  connectors, stock Twisted until the connection stands
 - ``stream.py``   the transport itself: Twisted's interfaces in front, a uvloop transport behind
+- ``sending.py``  its sending half: the queue of a turn, and producers
 - ``outbox.py``   the writes of one loop turn, flushed together
 """
 

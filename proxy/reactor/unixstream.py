@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IFileDescriptorReceiver, IPushProducer, 
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from proxy.reactor.sending import Output
 from proxy.reactor.stream import Stream
 
 __all__ = ["UNIXStream", "wants_descriptors"]
@@ -50,7 +51,8 @@ class UNIXStream(Stream):
         self._schedule()
 
     def flush(self) -> None:
-        if self._descriptors and not self._blocked and self.connected and self._uv is not None:
+        sendable = self.connected and self._uv is not None and not self._blocked and self._output is not Output.DROPPED
+        if self._descriptors and sendable:
             self._queue = [b"".join(self._queue)]
             if len(self._descriptors) > self._queued:
                 self._waiting = False
