@@ -64,7 +64,10 @@ class Listener(NamedTuple):
 
 
 class House(NamedTuple):
-    """Everything that runs."""
+    """Everything that runs.
+
+    @ivar replaced: pools that stay under their names, each with what it is to become.
+    """
 
     loaded: Loaded
     alarm: Alarm
@@ -73,24 +76,55 @@ class House(NamedTuple):
     listeners: tuple[Listener, ...]
     pools: dict[str, Pool]
     access_log: AccessLog | None
+    replaced: tuple[tuple[Pool, Pool], ...] = ()
 
     @property
     def config(self) -> Config:
         """What it was built from."""
         return self.loaded.require()
 
+    def start(self) -> None:
+        """Begin to watch the servers, and to look up their names."""
+        for pool in self.pools.values():
+            pool.start()
+
+    def succeed(self, standing: House) -> None:
+        """Take over from the house that stood before: pools that changed become what they are to be, pools that are
+        gone drain. Those that did not change are the same objects in both houses, and are not touched."""
+        for pool, new in self.replaced:
+            pool.become(new)
+        for pool in self.pools.values():
+            pool.start()
+        for name, pool in standing.pools.items():
+            if name not in self.pools:
+                pool.close()
+        if standing.access_log is not None and standing.access_log is not self.access_log:
+            standing.access_log.close()
+
+    def close(self) -> None:
+        """It is over."""
+        for pool in self.pools.values():
+            pool.close()
+        if self.access_log is not None:
+            self.access_log.close()
+
 
 def assemble(
-    loaded: Loaded, reactor: Any, demo_addresses: Sequence[Address] = (), resolver: Resolver | None = None
+    loaded: Loaded,
+    reactor: Any,
+    demo_addresses: Sequence[Address] = (),
+    standing: House | None = None,
+    resolver: Resolver | None = None,
 ) -> House:
     """The house that `loaded` describes.
 
     @param demo_addresses: where the demo servers listen, if the configuration has any.
+    @param standing: the house that runs now, if one does: what has not changed is taken from it as it is.
     @param resolver: of servers' names; the machine's own by default.
     @raise AssemblyError: an application cannot be imported, a file cannot be opened.
     """
     config = loaded.require()
-    alarm = Alarm(reactor)
+    alarm = Alarm(reactor) if standing is None else standing.alarm
     build_pool = PoolBuilder(config, reactor, alarm, demo_addresses, resolver).build
 
     # Judgement: who is believed, what is said about clients, which way requests go.
@@ -98,7 +132,12 @@ def assemble(
     router = build(config.routes, loaded.position)
 
     # Outward: one pool for each upstream.
-    pools = {name: build_pool(name, wish) for name, wish in config.upstreams.items()}
+    pools: dict[str, Pool] = {}
+    replaced: list[tuple[Pool, Pool]] = []
+    for name, wish in config.upstreams.items():
+        pools[name] = pool = standing_pool(standing, name) or build_pool(name, wish)
+        if standing is not None and name in standing.pools and not same_upstream(standing.config, config, name):
+            replaced.append((pool, build_pool(name, wish)))
 
     # The tree: one node for each route, in the order of the file, under one root.
     targets = Targets(config, pools, forwarding)
@@ -115,7 +154,7 @@ def assemble(
     root = Root(router, nodes)
 
     # Inward: one site for each listener, all with the same tree and the same log.
-    access_log = open_access_log(config, reactor)
+    access_log = open_access_log(config, reactor, standing)
     admission = Admission(forwarding, RequestIds(Random(os.urandom(16))))
     listeners = tuple(
         Listener(
@@ -135,13 +174,35 @@ def assemble(
         )
         for listener in config.listen
     )
-    return House(loaded, alarm, admission, root, listeners, pools, access_log)
+    return House(loaded, alarm, admission, root, listeners, pools, access_log, tuple(replaced))
+
+
+def standing_pool(standing: House | None, name: str) -> Pool | None:
+    """The pool that has this name already."""
+    return None if standing is None else standing.pools.get(name)
+
+
+def same_upstream(old: Config, new: Config, name: str) -> bool:
+    """Whether a pool may stay as it is."""
+    return (
+        old.upstreams[name] == new.upstreams[name]
+        and old.timeouts.connect == new.timeouts.connect
+        and old.resolver == new.resolver
+    )
 
 
 def listening(endpoint: str) -> str:
     """The endpoint description with a backlog that a busy proxy needs, where it does not name one."""
     if endpoint.startswith(("tcp:", "tcp6:", "unix:")) and "backlog=" not in endpoint:
         return f"{endpoint}:backlog={limits.LISTEN_BACKLOG}"
+    return endpoint
+
+
+def control_endpoint(description: str, reactor: Any) -> IStreamServerEndpoint:
+    """Where the control site listens: a UNIX socket is for its owner alone, and a stale one is replaced."""
+    if description.startswith("unix:") and "mode=" not in description:
+        description += ":mode=600"
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     return endpoint
 
 
@@ -163,10 +224,12 @@ def forwarding_policy(config: Config) -> ForwardingPolicy:
     )
 
 
-def open_access_log(config: Config, reactor: Any) -> AccessLog | None:
-    """The access log, if there is to be one."""
+def open_access_log(config: Config, reactor: Any, standing: House | None) -> AccessLog | None:
+    """The access log, if there is to be one; the one that is open, if it is the same."""
     if config.access_log is None:
         return None
+    if standing is not None and standing.config.access_log == config.access_log:
+        return standing.access_log
     try:
         return AccessLog(reactor, config.access_log)
     except OSError as error:

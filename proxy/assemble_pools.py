@@ -108,6 +108,7 @@ class PoolBuilder:
             idle_connections=upstream.idle_connections,
             idle_seconds=upstream.idle,
             idle_max_seconds=upstream.idle_max,
+            watch=repr((connect, upstream.health, upstream.ejection)),
         )
         server = ProxyClientFactory(
             plan, endpoint_for(self._reactor, address, connect), self._alarm, condition_of(upstream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from twisted.application.service import IService
 from twisted.python import usage
 
-from proxy.config import Loaded, load
+from proxy.accept import Examined, examine
 from proxy.config.model import Listener
 from proxy.config.report import render
 
@@ -43,9 +44,10 @@ class Options(usage.Options):
 def makeService(options: Options) -> IService:
     """The service for these options. What is wrong with the configuration goes to the console, and ends the program."""
     reactor = take_reactor()
-    loaded = read(options["config"] or default_config(), options["listen"])
+    # These import the reactor's world; before it was chosen they would have chosen it.
     from proxy.assemble import AssemblyError
-    from proxy.service import ProxyService, StartError
+    from proxy.ports import StartError
+    from proxy.service import ProxyService
 
     class Starting(ProxyService):
         """Says on the console why it cannot start, instead of leaving a traceback there."""
@@ -56,7 +58,14 @@ def makeService(options: Options) -> IService:
             except (StartError, AssemblyError) as error:
                 fail(options, str(error))
 
-    return Starting(loaded, reactor)
+    path = options["config"] or default_config()
+    if not twistd_options(options).get("nodaemon"):
+        path = str(Path(path).absolute())  # a daemon changes its directory before it reads the file again
+
+    def look() -> Examined:
+        return listening_on(examine(path, os.environ), options["listen"])
+
+    return Starting(first_look(look), reactor, look)
 
 
 def take_reactor() -> Any:
@@ -78,35 +87,50 @@ def default_config() -> str:
     return str(_CHECKOUT if _CHECKOUT.exists() else _PACKAGED)
 
 
-def read(path: str, listen: list[str]) -> Loaded:
-    """Read the configuration, or say on the console what is wrong with it and exit with 1.
-
-    @param listen: endpoints that replace those of the configuration, if there are any.
-    """
-    loaded = load(path, os.environ)
-    text = render(loaded.problems, color=sys.stderr.isatty())
+def first_look(look: Callable[[], Examined]) -> Examined:
+    """Read the configuration, or say on the console what is wrong with it and exit with 1."""
+    try:
+        examined = look()
+    except ValueError as error:
+        sys.stderr.write(f"reverseproxy: --listen: {error}\n")
+        raise SystemExit(1) from error
+    text = render(examined.problems, color=sys.stderr.isatty())
     if text:
         sys.stderr.write(f"{text}\n")
-    if loaded.config is None:
+    if not examined.usable:
         raise SystemExit(1)
-    if not listen:
-        return loaded
+    return examined
+
+
+def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
+    """The same configuration, but listening on `endpoints`, if there are any.
+
+    @raise ValueError: one of them is no endpoint.
+    """
+    config = examined.loaded.config
+    if not endpoints or config is None:
+        return examined
     try:
-        listeners = tuple(Listener.model_validate({"endpoint": endpoint}) for endpoint in listen)
+        listeners = tuple(Listener.model_validate({"endpoint": endpoint}) for endpoint in endpoints)
     except ValidationError as error:
-        sys.stderr.write(f"reverseproxy: --listen: {error.errors()[0]['msg']}\n")
-        raise SystemExit(1) from error
-    return replace(loaded, config=loaded.config.model_copy(update={"listen": listeners}))
+        raise ValueError(error.errors()[0]["msg"]) from error
+    loaded = replace(examined.loaded, config=config.model_copy(update={"listen": listeners}))
+    return examined._replace(loaded=loaded)
+
+
+def twistd_options(options: Options) -> Any:
+    """What stood before `reverseproxy` on the command line."""
+    return options.parent or {}
 
 
 def fail(options: Options, words: str) -> None:
     """Stop the start: on the console with exit code 1. A daemon has left its console, so there `twistd` tells it."""
-    parent: Any = options.parent or {}
+    parent = twistd_options(options)
     if parent.get("nodaemon"):
         sys.stderr.write(f"reverseproxy: {words}\n")
         with suppress(OSError):
             Path(parent["pidfile"]).unlink()
         raise SystemExit(1)
-    from proxy.service import StartError
+    from proxy.ports import StartError
 
     raise StartError(words)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from typing import Protocol as Interface
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 
@@ -35,6 +36,7 @@ class ServerPlan(NamedTuple):
     @ivar connections: how many exchanges it may have at once; 0 is no limit.
     @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
     @ivar idle_max_seconds: how long one is kept at most.
+    @ivar watch: how it is reached and watched, in words that are only compared.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ServerPlan(NamedTuple):
     idle_seconds: float = limits.UPSTREAM_IDLE_SECONDS
     idle_max_seconds: float = limits.UPSTREAM_IDLE_MAX_SECONDS
     response_limits: ResponseLimits = RESPONSE_LIMITS
+    watch: str = ""
 
 
 class Attendant(Interface):
@@ -174,7 +177,7 @@ class ProxyClientFactory(ClientFactory):
         self.requests += 1
         try:
             made = await self._endpoint.connect(self)
-        except CancelledError:
+        except (CancelledError, ConnectingCancelledError):  # Twisted's endpoints raise the second
             self._free()
             raise
         except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from twisted.logger import Logger
 
@@ -48,6 +48,13 @@ class PoolPlan(NamedTuple):
     queue_seconds: float = limits.QUEUE_SECONDS
     retry: RetryPolicy = DEFAULT
     key: KeyRule | None = None
+
+
+class Guide(Attendant, Protocol):
+    """Keeps the servers of a pool in step with names."""
+
+    def serve(self, pool: Pool) -> None:
+        """Do it for this pool from now on."""
 
 
 class _Waiting:
@@ -94,7 +101,7 @@ class Pool:
         self.sticky = sticky
         self.breaker = breaker
         self.retrying = 0
-        self.roster: Attendant | None = None
+        self.roster: Guide | None = None
         self.expecting = False
         self.unresolved = ""
         self._started = False
@@ -105,7 +112,9 @@ class Pool:
         self.replace(servers)
 
     def start(self) -> None:
-        """Begin to watch the servers, and to look up their names."""
+        """Begin to watch the servers, and to look up their names; again does nothing."""
+        if self._started:
+            return
         self._started = True
         for server in self.servers:
             server.start()
@@ -128,6 +137,22 @@ class Pool:
             if waiting in self._queue and not waiting.turn.settled:
                 self._queue.remove(waiting)
                 waiting.turn.keep(None)
+
+    def become(self, new: Pool) -> None:
+        """Be what `new` is, a pool of the same name that was built beside this one and not started.
+
+        Servers whose plan is the same stay as they are: their connections, their health, what was learned of them.
+        """
+        if self.roster is not None:
+            self.roster.stop()
+        self.plan, self.sticky, self.breaker, self._choice = new.plan, new.sticky, new.breaker, new._choice
+        self.roster, self.unresolved = new.roster, ""
+        if self.roster is not None:
+            self.roster.serve(self)  # the present servers serve until its names are known
+            self.roster.start()
+        else:
+            standing = {server.plan: server for server in self.servers}
+            self.replace([standing.get(server.plan, server) for server in new.servers])
 
     # --- a connection for an exchange ---------------------------------------------------------------------
 

@@ -74,6 +74,10 @@ class Roster:
         self._troubles = [""] * len(self._watches)
         pool.expecting = bool(self._watches)
 
+    def serve(self, pool: Pool) -> None:
+        """Do it for this pool from now on."""
+        self._pool = pool
+
     def start(self) -> None:
         """Look up all names, and keep looking."""
         for _, watch in self._watches:

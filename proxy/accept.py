@@ -1,0 +1,41 @@
+"""What a configuration must pass before it is used: by `check`, at the start, and at every reload. The same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy.config import Loaded, load
+from proxy.config.problem import Problem
+from proxy.config.routes import Redirect
+from proxy.policy.redirect import location, redirect
+from proxy.routing import build, lint, rehearse
+
+
+class Examined(NamedTuple):
+    """A configuration, and everything that there is to say about it, in the order of its files."""
+
+    loaded: Loaded
+    problems: tuple[Problem, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be used: it loads, and its own route tests pass."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
+    """Load the configuration at `path`, look for what is probably a mistake, and run its route tests."""
+    loaded = load(path, environ)
+    problems = list(loaded.problems)
+    if loaded.config is not None:
+        router = build(loaded.config.routes, loaded.position)
+        problems += lint(loaded, router) + rehearse(loaded, router, redirect_location)
+        problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
+    return Examined(loaded, tuple(problems))
+
+
+def redirect_location(wish: Redirect, target: bytes) -> bytes:
+    """The `Location` of a redirect, for the raw target of a request."""
+    return location(redirect(wish.to, wish.status, keep_path=wish.keep_path, keep_query=wish.keep_query), target)

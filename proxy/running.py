@@ -1,0 +1,111 @@
+"""What a running proxy tells about itself, and what it does when it is asked to (see `proxy.admin.control`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from proxy.admin.control import Refused
+from proxy.admin.effective import effective
+from proxy.admin.plan import ADDED, Change, plan
+from proxy.config import ConfigError
+from proxy.config.problem import Problem
+from proxy.explain import Question, explain
+
+if TYPE_CHECKING:
+    from proxy.assemble import House
+    from proxy.service import ProxyService
+
+
+class Running:
+    """The answers of the control site, for one service."""
+
+    def __init__(self, service: ProxyService) -> None:
+        self._service = service
+
+    def status(self) -> dict[str, Any]:
+        """State, listeners, upstreams, reloads."""
+        service = self._service
+        house = service.house
+        return {
+            "version": version("twisted-reverseproxy"),
+            "pid": os.getpid(),
+            "state": service.state.value,
+            "reactor": service.reactor_name,
+            "configuration": service.source,
+            "reloads": service.reloads._asdict(),
+            "listeners": [
+                {"endpoint": listener.description, "connections": len(listener.site.channels)}
+                for listener in (house.listeners if house is not None else ())
+            ],
+            "upstreams": [
+                {**pool.state()._asdict(), "servers": [server._asdict() for server in pool.state().servers]}
+                for pool in (house.pools.values() if house is not None else ())
+            ],
+        }
+
+    def config(self) -> Any:
+        """The effective configuration, secrets masked."""
+        return effective(self._house().config)
+
+    def explain(self, question: Any) -> Any:
+        """What would happen to a request, with the health of this moment."""
+        try:
+            return explain(self._house(), Question.of(question))
+        except ValueError as error:
+            raise Refused(400, {"error": str(error)}) from error
+
+    def plan(self, new: Any) -> Any:
+        """What `new`, an effective configuration, would change, and which live connections it would touch."""
+        if not isinstance(new, Mapping) or not {"listen", "routes", "upstreams"} <= set(new):
+            raise Refused(400, {"error": "send an effective configuration, as `reverseproxy show --json` prints it"})
+        house = self._house()
+        return {"changes": [change.as_json() for change in touched(plan(effective(house.config), new), house)]}
+
+    def reload(self) -> Awaitable[Any]:
+        """Read the configuration anew."""
+        return self._reload()
+
+    async def _reload(self) -> dict[str, Any]:
+        try:
+            changes = await self._service.reload()
+        except ConfigError as error:
+            raise Refused(409, {"problems": [as_json(problem) for problem in error.problems]}) from error
+        return {"changes": [change.as_json() for change in changes]}
+
+    def _house(self) -> House:
+        house = self._service.house
+        if house is None:
+            raise Refused(503, {"error": "the proxy has not started yet"})
+        return house
+
+
+def touched(changes: list[Change], house: House) -> list[Change]:
+    """`changes`, each with the live connections that it touches."""
+    return [change if change.verb == ADDED else change._replace(touches=_touches(change, house)) for change in changes]
+
+
+def _touches(change: Change, house: House) -> str:
+    if change.kind == "listener":
+        found = [len(one.site.channels) for one in house.listeners if one.description == change.name]
+        return f"{sum(found)} client connections drain" if any(found) else ""
+    if change.kind == "upstream" and change.name in house.pools:
+        in_flight = sum(server.in_flight for server in house.pools[change.name].servers)
+        return f"{in_flight} exchanges in flight end as they began" if in_flight else ""
+    return ""
+
+
+def as_json(problem: Problem) -> dict[str, Any]:
+    """A problem for programs, and as text for people."""
+    return {
+        "severity": problem.severity,
+        "code": problem.code,
+        "message": problem.message,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "hint": problem.hint,
+        "text": problem.render(),
+    }
