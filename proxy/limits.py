@@ -59,6 +59,8 @@ TUNNEL_IDLE_SECONDS = 3600.0
 # Below the idle timeout of the usual application servers (gunicorn 2 s, uvicorn and Node 5 s).
 UPSTREAM_IDLE_SECONDS = 4.0
 UPSTREAM_IDLE_MAX_SECONDS = 60.0
+# How long idle connections beyond their number are kept: a busy moment needs them again, a quiet one does not.
+UPSTREAM_SURPLUS_SECONDS = 0.5
 QUEUE_SECONDS = 5.0
 DRAIN_SECONDS = 30.0
 # How long a refused client may take to read its answer before the connection is cut.

@@ -228,11 +228,16 @@ class ProxyClientFactory(ClientFactory):
     # --- told by the connections --------------------------------------------------------------------------
 
     def released(self, connection: UpstreamConnection) -> None:
-        if self._closing or len(self._idle) >= self.plan.idle_connections:
+        if self._closing or not self.plan.idle_connections:
             connection.close()  # `gone` follows
             return
         connection.leased = False
-        connection.wait_idle(self._idle_timeout.for_connection(connection.announced_idle))
+        seconds = self._idle_timeout.for_connection(connection.announced_idle)
+        if len(self._idle) >= self.plan.idle_connections:
+            # Answers that come in one turn of the loop give back all their connections before the next requests take
+            # them: closing at once what is too many would mean a new connection for every other request.
+            seconds = min(seconds, limits.UPSTREAM_SURPLUS_SECONDS)
+        connection.wait_idle(seconds)
         self._idle.append(connection)
         self._free()
 

@@ -67,6 +67,8 @@ def test_no_more_idle_connections_are_kept_than_may_be() -> None:
         servers = [play.server() for _ in range(4)]
         for server in servers:
             server.says(OK)
+        assert [server.is_open for server in servers] == [True, True, True, True]
+        play.wait(0.7)
         assert [server.is_open for server in servers] == [True, True, False, False]
 
 
