@@ -5,24 +5,47 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
 
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
 from proxy.admin.plan import ADDED, Change, plan
+from proxy.assemble import House
 from proxy.config import ConfigError
 from proxy.config.problem import Problem
 from proxy.explain import Question, explain
 
-if TYPE_CHECKING:
-    from proxy.assemble import House
-    from proxy.service import ProxyService
+
+class Reloads(NamedTuple):
+    """What became of the reloads so far.
+
+    @ivar error: why the last one was refused; "" where it was not.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    error: str = ""
+
+
+class Served(Protocol):
+    """The service, as far as it is asked here."""
+
+    house: House | None
+    state: Enum
+    reloads: Reloads
+    reactor_name: str
+
+    @property
+    def source(self) -> str: ...
+
+    async def reload(self) -> list[Change]: ...
 
 
 class Running:
     """The answers of the control site, for one service."""
 
-    def __init__(self, service: ProxyService) -> None:
+    def __init__(self, service: Served) -> None:
         self._service = service
 
     def status(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import gc
 import signal
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -29,7 +29,7 @@ from proxy.alarm import NEVER
 from proxy.assemble import AssemblyError, House, assemble, control_endpoint
 from proxy.config import ConfigError
 from proxy.ports import Ports, StartError, listening
-from proxy.running import Running, touched
+from proxy.running import Reloads, Running, touched
 
 log = Logger()
 
@@ -39,17 +39,6 @@ class State(Enum):
     SERVING = "serving"
     DRAINING = "draining"
     STOPPED = "stopped"
-
-
-class Reloads(NamedTuple):
-    """What became of the reloads so far.
-
-    @ivar error: why the last one was refused; "" where it was not.
-    """
-
-    accepted: int = 0
-    refused: int = 0
-    error: str = ""
 
 
 class ProxyService(Service):
@@ -70,7 +59,7 @@ class ProxyService(Service):
         drain_seconds: float = limits.DRAIN_SECONDS,
     ) -> None:
         self.house: House | None = None
-        self.state = State.CREATED
+        self.state: Enum = State.CREATED
         self.reloads = Reloads()
         self.reactor_name = type(reactor).__name__
         self.deadline = self.look_at = NEVER
