@@ -1,0 +1,147 @@
+"""From a seed to a setting: what may be different between two worlds, and how often."""
+
+from __future__ import annotations
+
+from random import Random
+
+from proxy.balance.catalog import HASH, NAMES
+from proxy.health.breaker import BreakerPolicy
+from proxy.health.ejection import EjectionPolicy
+from proxy.policy.retry import RetryPolicy
+from proxy.upstream.pool import PoolPlan
+from proxy.upstream.prober import ProbePlan
+from tests.simulation.clients import LEAVING, Ask, ClientScript
+from tests.simulation.network import Line
+from tests.simulation.servers import ACCEPT, ANSWERS, CONNECTING, Mood, ServerScript
+from tests.simulation.world import Setting
+
+_METHODS = (b"GET", b"GET", b"GET", b"HEAD", b"PUT", b"POST", b"POST", b"DELETE")
+_BODIES = (0, 1, 20, 3000, 3000, 70_000, 200_000)
+_SIZES = (0, 1, 10, 10, 10, 1000, 1000, 20_000, 150_000)
+_BALANCERS = tuple(name for name in NAMES if name != HASH)
+
+
+def draw(seed: int) -> Setting:
+    """The setting of one seed."""
+    random = Random(seed)
+
+    def chance(part: float) -> bool:
+        return random.random() < part
+
+    servers = tuple(_server(random, f"s{place}") for place in range(random.choice((1, 2, 2, 3, 3, 5))))
+    retry = RetryPolicy(
+        retries=random.choice((0, 1, 1, 1, 2, 3)),
+        statuses=frozenset({503}) if chance(0.3) else frozenset(),
+        any_method=chance(0.15),
+        share=random.choice((0.0, 0.2, 0.5)),
+        minimum=random.choice((0, 1, 3)),
+    )
+    return Setting(
+        servers,
+        _clients(random),
+        seed,
+        line=Line(
+            latency=random.choice((0.0001, 0.002, 0.05)),
+            window=random.choice((4096, 16384, 65536)),
+            segment=random.choice((30, 1460, 1460, 16384)),
+            high_water=random.choice((4096, 65536)),
+        ),
+        plan=PoolPlan(queue=random.choice((0, 1, 8, 64)), queue_seconds=random.choice((0.2, 1.0)), retry=retry),
+        balance=random.choice(_BALANCERS),
+        slow_start=random.choice((0.0, 0.0, 2.0)),
+        panic=random.choice((None, None, 0.0, 0.5)),
+        connections=random.choice((0, 1, 2, 4)),
+        idle_connections=random.choice((0, 1, 8)),
+        idle_seconds=random.choice((0.3, 1.0, 4.0)),
+        ejection=_ejection(random) if chance(0.8) else None,
+        probe=_probe(random) if chance(0.4) else None,
+        breaker=BreakerPolicy(0.5, random.choice((2, 5)), 2.0, 0.5, random.choice((1, 2))) if chance(0.3) else None,
+        removed=((random.uniform(0.0, 3.0), random.randrange(len(servers))),) if chance(0.2) else (),
+        drained=random.uniform(0.01, 3.0) if chance(0.1) else 0.0,
+    )
+
+
+def _ejection(random: Random) -> EjectionPolicy:
+    return EjectionPolicy(random.choice((1, 2, 3)), random.choice((0.3, 1.0)), 4.0, random.choice((0.34, 0.5, 1.0)))
+
+
+def _probe(random: Random) -> ProbePlan:
+    path = random.choice((b"/health", b"/health", b""))
+    return ProbePlan(path, interval=random.choice((0.3, 1.0)), timeout=random.choice((0.1, 0.5)))
+
+
+def _server(random: Random, name: str) -> ServerScript:
+    """Mostly well; or ill; or changing between the two."""
+    well = Mood(pause=random.choice((0.0, 0.001, 0.02, 0.2)))
+    ill = Mood(
+        connecting=random.choice((*CONNECTING, ACCEPT, ACCEPT, ACCEPT)),
+        answers=tuple(random.choices(ANSWERS, k=random.randint(1, 6))),
+        pause=random.choice((0.0, 0.001, 0.02, 0.2)),
+    )
+    nature = random.choice(("well", "ill", "falls ill", "recovers", "flaps"))
+    moods: tuple[Mood, ...] = (well,) if nature == "well" else (ill,)
+    if nature not in ("well", "ill"):
+        times = [1000.0]
+        while len(times) < (10 if nature == "flaps" else 2):
+            times.append(times[-1] + random.uniform(0.05, 1.0))
+        pair = (ill, well) if nature == "recovers" else (well, ill)
+        changing = [pair[place % 2]._replace(until=until) for place, until in enumerate(times[1:])]
+        moods = (*changing, pair[len(changing) % 2])
+    return ServerScript(
+        name,
+        moods,
+        weight=random.choice((1, 1, 1, 2, 5, 0)),
+        priority=random.choice((0, 0, 0, 1)),
+        idle=random.choice((0.0, 0.0, 0.05, 0.5, 2.0)),
+        announces=random.random() < 0.3,
+    )
+
+
+def _clients(random: Random) -> tuple[ClientScript, ...]:
+    clients = []
+    number = 1
+    for _ in range(random.choice((1, 2, 4, 8, 12))):
+        asks = []
+        for _ in range(random.choice((1, 1, 2, 4, 8))):
+            asks.append(_ask(random, number))
+            number += 1
+        clients.append(
+            ClientScript(
+                tuple(asks),
+                start=random.uniform(0.0, 2.0),
+                depth=random.choice((1, 1, 2, 8)),
+                piece=random.choice((50_000, 50_000, 3000, 7 if all(ask.body < 100 for ask in asks) else 3000)),
+                pace=random.choice((0.0, 0.0, 0.001, 0.02)),
+                leaves=random.uniform(0.0, 1.0) ** 3 if random.random() < 0.3 else 0.0,
+                how=random.choice(LEAVING),
+                pauses=_pauses(random) if random.random() < 0.3 else (),
+            )
+        )
+    return tuple(clients)
+
+
+def _ask(random: Random, number: int) -> Ask:
+    method = random.choice(_METHODS)
+    body = random.choice(_BODIES) if method in (b"PUT", b"POST") else 0
+    minor = 0 if random.random() < 0.1 else 1
+    ask = Ask(
+        number,
+        method,
+        random.choice(_SIZES),
+        body,
+        chunked=bool(minor and body and random.random() < 0.5),
+        minor=minor,
+        close=random.random() < 0.1,
+    )
+    if random.random() < 0.08:
+        ask = ask._replace(cut=random.randrange(len(ask.wire())))
+    elif ask.chunked and random.random() < 0.1:
+        ask = ask._replace(spoiled=True)
+    return ask
+
+
+def _pauses(random: Random) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        (random.uniform(0.0, 1.0) ** 2, random.choice((0.01, 0.5, 1.9, float("inf"))))
+        for _ in range(random.choice((1, 2)))
+    )
