@@ -108,6 +108,8 @@ class ProxyChannel(Protocol):
     def readConnectionLost(self) -> None:
         if self._splice is not None:
             self._splice.eof(NEAR)
+        elif self._exchange is not None and self._writer.begun:
+            self.abort()  # a body that ends with the connection must not look whole
         else:
             # Like nginx and Envoy we take this for the end of the client, not for half of it: it is the only sign
             # that nobody waits for a slow response any more.
