@@ -139,7 +139,7 @@ def _records(told: Any, kind: int, name: str) -> tuple[list[Any], float]:
 def _nothing(reason: Failure, name: str) -> tuple[list[Any], float]:
     error = reason.value
     assert error is not None
-    if isinstance(error, DNSNameError | DomainError):
+    if isinstance(error, DNSNameError):
         return [], NEVER
     raise _meaning(error, name)
 
@@ -149,7 +149,7 @@ def _meaning(error: BaseException, name: str) -> Exception:
         return NameGoneError(f"there is no {name}")
     if isinstance(error, DNSQueryTimeoutError | DeferredTimeoutError | CancelledError):
         return NameFailedError(f"{name}: no name server answers")
-    if isinstance(error, ResolverError):
+    if isinstance(error, DomainError | ResolverError):
         return NameFailedError(f"{name}: {type(error).__name__}")
     return NameFailedError(f"{name}: {error}")
 

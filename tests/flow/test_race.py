@@ -1,0 +1,127 @@
+"""Coroutines at the same time, on a fake clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from proxy.alarm import Alarm
+from proxy.flow.race import Race, within
+from proxy.flow.walk import Promise, Walk
+
+
+class BeatenError(Exception):
+    pass
+
+
+class LateError(Exception):
+    pass
+
+
+class Track:
+    """A clock, promises to wait for, and what became of those who did."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.alarm = Alarm(self.clock, self.clock.seconds)
+        self.race: Race[str] = Race(self.alarm, BeatenError())
+        self.raised: list[type[BaseException]] = []
+        self.came: list[Any] = []
+
+    async def runner(self, promise: Promise[str]) -> str:
+        try:
+            return await promise
+        except Exception as error:
+            self.raised.append(type(error))
+            raise
+
+    def enter(self) -> Promise[str]:
+        promise: Promise[str] = Promise()
+        self.race.enter(self.runner(promise))
+        return promise
+
+    def watch(self, coroutine: Any) -> Walk[str]:
+        walk: Walk[str] = Walk(coroutine, self.came.append, lambda error: self.came.append(type(error)))
+        walk.start()
+        return walk
+
+    def wait(self, seconds: float) -> None:
+        self.clock.pump([0.05] * int(seconds / 0.05))
+
+
+@pytest.fixture
+def track() -> Track:
+    return Track()
+
+
+def test_the_first_result_counts_and_the_others_learn_it(track: Track) -> None:
+    one, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    two.keep("second")
+    assert track.came == ["second"]
+    assert track.raised == [BeatenError]
+    assert one.settled
+    assert track.race.running == 0
+
+
+def test_a_failure_counts_only_when_nobody_is_left(track: Track) -> None:
+    one, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    one.fail(ValueError())
+    assert track.came == []
+    two.fail(KeyError())
+    assert track.came == [KeyError]
+
+
+def test_what_is_done_at_once_needs_no_wait(track: Track) -> None:
+    async def ready() -> str:
+        return "ready"
+
+    track.race.enter(ready())
+    track.watch(track.race.result())
+    assert track.came == ["ready"]
+
+
+def test_time_passes_until_there_is_a_result(track: Track) -> None:
+    called: list[str] = []
+    track.race.after(1.0, lambda: called.append("first"))
+    track.race.after(2.0, lambda: called.append("second"))
+    promise = track.enter()
+    track.watch(track.race.result())
+    track.wait(1.5)
+    assert called == []
+    track.wait(1.0)
+    assert called == ["second"]
+    track.race.after(1.0, lambda: called.append("third"))
+    promise.keep("done")
+    track.wait(2.0)
+    assert called == ["second"]
+    assert not track.clock.getDelayedCalls()
+
+
+def test_whoever_waits_may_be_cancelled_and_all_go_with_it(track: Track) -> None:
+    track.enter()
+    track.enter()
+    waiting = track.watch(track.race.result())
+    waiting.cancel(RuntimeError())
+    assert track.raised == [BeatenError, BeatenError]
+    assert track.came == []
+
+
+def test_within_a_time(track: Track) -> None:
+    promise: Promise[str] = Promise()
+    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError()))
+    promise.keep("in time")
+    assert track.came == ["in time"]
+    track.wait(3.0)
+    assert track.raised == []
+
+
+def test_not_within_a_time(track: Track) -> None:
+    promise: Promise[str] = Promise()
+    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError()))
+    track.wait(1.3)
+    assert track.came == [LateError]
+    assert track.raised == [LateError]

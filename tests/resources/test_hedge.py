@@ -1,0 +1,208 @@
+"""Stories of servers that take their time, and of the second one that is asked then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from proxy.policy.retry import RetryPolicy
+from tests.support.playbook import GET, OK, Play, playing
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+SECONDS = 0.5
+
+
+def dialed(play: Play) -> set[str]:
+    """The servers that were connected to."""
+    return {server.name for server, endpoint in zip(play.servers, play.endpoints, strict=True) if endpoint.dialed}
+
+
+@contextmanager
+def hedging(servers: int = 2, per_try: float = 0.0, retries: int = 1, minimum: int = 3) -> Iterator[Play]:
+    retry = RetryPolicy(retries, hedge_after=SECONDS, per_try=per_try, minimum=minimum)
+    with playing(servers, pool={"retry": retry}) as play:
+        yield play
+
+
+def test_a_server_that_answers_soon_is_asked_alone() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(OK)
+        client.hears(OK)
+        play.wait(SECONDS * 4)
+        play.no_server()
+        assert play.record.attempts == 1
+
+
+def test_the_second_server_overtakes_the_first() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        slow = play.server()
+        slow.hears(GET)
+        asked_second = next(name for name in ("s1", "s2") if name not in dialed(play))
+        play.wait(SECONDS + 0.2)
+        quick = play.server()
+        quick.hears(GET)
+        quick.says(OK)
+        client.hears(OK)
+        assert slow.was_cut
+        assert play.record.server == asked_second
+        assert play.record.attempts == 2
+        assert play.pool.retrying == 0
+        assert [server.failures for server in play.servers] == [0, 0]
+
+
+def test_the_first_server_answers_after_all() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        first = play.server()
+        sent_at = play.clock.seconds()
+        play.wait(SECONDS + 0.2)
+        second = play.server()
+        first.says(OK)
+        client.hears(OK)
+        assert second.was_cut
+        assert play.record.sent_at == sent_at
+
+
+@pytest.mark.parametrize("request_", [POST, GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\nhi")])
+def test_what_may_not_be_sent_twice_at_once_is_not(request_: bytes) -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(request_)
+        server = play.server()
+        play.wait(SECONDS * 4)
+        play.no_server()
+        server.says(OK)
+        client.hears(OK)
+
+
+def test_without_a_second_server_there_is_no_second_request() -> None:
+    with hedging(servers=1) as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        play.wait(SECONDS * 4)
+        play.no_server()
+        server.says(OK)
+        client.hears(OK)
+
+
+def test_the_budget_for_retries_holds() -> None:
+    with hedging(minimum=1) as play:
+        clients = [play.client() for _ in range(3)]
+        for client in clients:
+            client.says(GET)
+        servers = [play.server() for _ in clients]
+        play.wait(SECONDS + 0.2)
+        assert play.pool.retrying == 1
+        hedge = play.server()
+        play.no_server()
+        for server in (hedge, *servers):
+            if server.is_open:
+                server.says(OK)
+        for client in clients:
+            client.hears(OK)
+        assert play.pool.retrying == 0
+
+
+def test_one_failure_leaves_the_other_a_chance() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        first = play.server()
+        play.wait(SECONDS + 0.2)
+        second = play.server()
+        first.leaves()
+        client.hears_nothing()
+        second.says(OK)
+        client.hears(OK)
+        assert play.record.attempts == 2
+
+
+def test_two_failures_are_one_error() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        play.wait(SECONDS + 0.2)
+        for _ in range(2):
+            play.server().leaves()
+        play.turn()
+        assert client.takes().startswith(b"HTTP/1.1 502 ")
+        assert play.reasons == ["upstream.response.closed"]
+
+
+def test_a_client_that_leaves_takes_both_with_it() -> None:
+    with hedging() as play:
+        client = play.client()
+        client.says(GET)
+        play.wait(SECONDS + 0.2)
+        servers = [play.server(), play.server()]
+        client.leaves()
+        play.turn()
+        assert all(server.was_cut for server in servers)
+        assert play.pool.retrying == 0
+
+
+def test_one_try_has_its_own_deadline_and_another_server_a_try() -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
+        client = play.client()
+        client.says(GET)
+        slow = play.server()
+        play.wait(1.2)
+        assert slow.was_cut
+        server = play.server()
+        server.hears(GET)
+        server.says(OK)
+        client.hears(OK)
+        assert sorted(server.failures for server in play.servers) == [0, 1]
+
+
+def test_a_request_that_a_server_may_have_seen_is_not_repeated_though_late() -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
+        client = play.client()
+        client.says(POST)
+        play.wait(1.2)
+        play.server()
+        play.no_server()
+        assert client.takes().startswith(b"HTTP/1.1 504 ")
+        assert play.reasons == ["upstream.response.timeout"]
+
+
+def test_all_tries_together_have_a_deadline() -> None:
+    with playing(5, pool={"retry": RetryPolicy(4, per_try=1.0, total=2.5)}) as play:
+        client = play.client()
+        client.says(GET)
+        play.wait(2.8)
+        assert client.takes().startswith(b"HTTP/1.1 504 ")
+        assert play.record.attempts == 3
+        assert play.pool.retrying == 0
+        assert all(play.server().was_cut for _ in range(3))
+
+
+def test_a_total_deadline_that_is_not_reached_changes_nothing() -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, total=2.5)}) as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(OK)
+        client.hears(OK)
+        play.wait(5.0)
+        assert play.reasons == [""]
+
+
+def test_a_total_deadline_ends_the_wait_for_a_connection_as_well() -> None:
+    with playing(1, pool={"retry": RetryPolicy(1, total=2.0)}) as play:
+        play.endpoint.silent = True
+        client = play.client()
+        client.says(GET)
+        play.wait(2.2)
+        assert client.takes().startswith(b"HTTP/1.1 504 ")
+        assert play.endpoint.given_up == 1
+        assert play.in_flight == 0
