@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -14,39 +15,96 @@ from pydantic import BaseModel
 
 from proxy.config import Config
 from proxy.config.address import Address
+from proxy.config.expectations import RequestLine
+from proxy.config.lint import SECRET_FIELDS
 from proxy.routing import build
 
 #: Keys whose values are nobody's business.
 SECRETS = frozenset({"key", "keys", "token", "secret", "password", "hmac_key", "eab_hmac"})
 
 
-def effective(config: Config) -> dict[str, Any]:
-    """`config` as JSON values. Every route has its name, also where none was given."""
-    shown = {name: plain(getattr(config, name)) for name in type(config).model_fields}
+def effective(config: Config, secrets: Collection[str] = ()) -> dict[str, Any]:
+    """`config` as JSON values. Every route has its name, also where none was given.
+
+    @param secrets: texts that are masked wherever they stand: `Loaded.secrets`.
+    """
+    veil = Veil(secrets)
+    shown = {name: _plain(getattr(config, name), veil, name) for name in type(config).model_fields}
     for route, made in zip(shown["routes"], build(config.routes).routes, strict=True):
         route["name"] = made.name
     return shown
 
 
+class Veil:
+    """Tells what must not be shown.
+
+    @param secrets: texts that nobody may see, whatever holds them.
+    """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def covers(self, name: object, within: str) -> bool:
+        """Whether the values are secret that people keep under a name of their own choice.
+
+        @param name: bytes for a header field, text for everything else.
+        @param within: the key of the configuration that holds such names.
+        """
+        if not isinstance(name, bytes) and within != "query":
+            return False  # an upstream, say: it may well be called `token`
+        return SECRET_FIELDS.match(_word(name).encode()) is not None
+
+    def over(self, value: Any, hidden: bool) -> Any:
+        """A plain value, masked where it must be.
+
+        @param hidden: it stands below a key whose values are secret.
+        """
+        if not isinstance(value, str) or not value:
+            return value
+        if hidden or any(secret in value for secret in self._secrets):
+            return masked(value)
+        return value
+
+
+_NOTHING = Veil()
+
+
 def plain(value: Any) -> Any:
-    """A value of the configuration as a JSON value."""
+    """A value of the configuration as a JSON value, with nothing of it known to be secret but by name."""
+    return _plain(value, _NOTHING)
+
+
+def _plain(value: Any, veil: Veil, name: str = "", hidden: bool = False) -> Any:
+    if isinstance(value, BaseModel):
+        members = ((field, getattr(value, field)) for field in type(value).model_fields)
+        return {field: _plain(member, veil, field, hidden or field in SECRETS) for field, member in members}
+    if isinstance(value, dict):
+        return {
+            _word(key): _plain(member, veil, _word(key), hidden or veil.covers(key, name))
+            for key, member in value.items()
+        }
+    if is_list(value):
+        items = [_plain(item, veil, name, hidden) for item in value]
+        return sorted(items) if isinstance(value, frozenset) else items
+    return veil.over(scalar(value), hidden)
+
+
+def is_list(value: Any) -> bool:
+    """Whether `value` is a list of values, and not one value that happens to be a tuple."""
+    return isinstance(value, tuple | list | frozenset) and not isinstance(value, Address | RequestLine)
+
+
+def scalar(value: Any) -> Any:
+    """One value that has no values inside, as people write it."""
     if isinstance(value, Address):
         return value.text
-    if isinstance(value, BaseModel):
-        return {name: _member(name, getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        return {_word(name): _member(_word(name), member) for name, member in value.items()}
-    if isinstance(value, tuple | list | frozenset):
-        return [plain(member) for member in value]
+    if isinstance(value, RequestLine):
+        return f"{_word(value.method)} http://{_word(value.host)}{_word(value.target)}"
+    if isinstance(value, range):
+        return f"{value.start}-{value.stop - 1}" if len(value) > 1 else str(value.start)
     if isinstance(value, bytes | re.Pattern | IPv4Network | IPv6Network):
         return _word(value)
     return value
-
-
-def _member(name: str, value: Any) -> Any:
-    if name in SECRETS and isinstance(value, str | bytes) and value:
-        return masked(value)
-    return plain(value)
 
 
 def masked(secret: str | bytes) -> str:

@@ -13,6 +13,7 @@ import yaml
 
 from proxy.config.document import Tree
 from proxy.config.gates import Gate
+from proxy.config.lint_secrets import lint_secrets
 from proxy.config.lint_upstreams import lint_upstreams
 from proxy.config.model import Config
 from proxy.config.problem import Path
@@ -20,8 +21,8 @@ from proxy.config.regex import may_explode
 from proxy.config.resolve import gate_paths
 from proxy.config.routes import Route
 
-# Fields and parameters whose values open doors.
-_SECRET_FIELDS = re.compile(rb"(?i)(?:authorization|.*(?:api-?key|token|secret|password).*)\Z")
+#: Fields and parameters whose values open doors.
+SECRET_FIELDS = re.compile(rb"(?i)(?:authorization|.*(?:api-?key|token|secret|password).*)\Z")
 _FORWARDING_TIMEOUTS = ("connect", "response_head", "response_idle", "tunnel_idle")
 
 
@@ -133,7 +134,7 @@ def _secrets(tree: Tree, config: Config) -> None:
             if gate.headers is None:
                 continue
             for verb, fields in (("set", gate.headers.request.set), ("add", gate.headers.request.add)):
-                for name in filter(_SECRET_FIELDS.match, fields):
+                for name in filter(SECRET_FIELDS.match, fields):
                     _one_secret(tree, name, (*at, "headers", "request", verb, name.decode("ascii")))
 
 
@@ -195,5 +196,6 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, lint_upstreams, _strips_nothing, _regexes, _secrets, _no_effect, _trust, _timeouts, _directories,
+    _unused, lint_upstreams, _strips_nothing, _regexes, _secrets, lint_secrets, _no_effect, _trust, _timeouts,
+    _directories,
 )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from proxy.config.admin import Admin, switched
 from proxy.config.bounds import Limits, Timeouts
 from proxy.config.endpoint import parse_endpoint
 from proxy.config.expectations import RouteTest
@@ -118,6 +119,7 @@ class Config(Wish):
     limits: Limits = Limits()
     forwarded: Forwarded = Forwarded()
     access_log: OptionalPath = "stdout"
+    admin: Annotated[Admin | None, BeforeValidator(switched)] = None
     demo: Demo | None = None
     tests: tuple[RouteTest, ...] = ()
 

@@ -35,6 +35,7 @@ def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
     """Routes of which every entry comes after another that takes all its requests."""
     asked: dict[_Place, list[Entry]] = {}
     winner: dict[Route, Entry | None] = {}
+    shadowed: list[tuple[Entry, Entry]] = []
     # Without priorities, what is wider comes later: only entries of the very same place can be in the way.
     has_priorities = any(route.priority for route in router.routes)
     for entry in router.entries:
@@ -46,6 +47,10 @@ def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
             asked.setdefault(place, []).append(entry)
         else:
             winner.setdefault(entry.route, earlier)
+            shadowed.append((entry, earlier))
+    for entry, earlier in shadowed:
+        if winner[entry.route] is None:
+            yield _shadowed(loaded, entry, earlier)
     for route, above in winner.items():
         if above is not None:
             other = above.route
@@ -53,6 +58,17 @@ def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
                 f"this route is never reached: `{other.name}` in line {other.position.line} takes all its requests"
             )
             yield _warning(loaded, route, "unreachable-route", message, "remove one of them, or set `priority:`")
+
+
+def _shadowed(loaded: Loaded, entry: Entry, earlier: Entry) -> Problem:
+    """One host and path of a route that is reached only by its others."""
+    host, path = entry.host, entry.path
+    words = ((host.name if host else "") or "") + ((path.prefix or path.exact if path else "") or "") or "a part"
+    other = earlier.route
+    message = (
+        f"`{words}` of this route is never reached: `{other.name}` in line {other.position.line} takes all its requests"
+    )
+    return _warning(loaded, entry.route, "shadowed-route", message, "remove it here or there, or set `priority:`")
 
 
 def _host(entry: Entry) -> object:

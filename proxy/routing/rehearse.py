@@ -32,15 +32,28 @@ class _Outcome(NamedTuple):
     reason: Reason | None
 
 
+class Failure(NamedTuple):
+    """One expectation of a route test that is not met.
+
+    @ivar key: which: `route`, `upstream`, `path`, `status` or `headers`.
+    @ivar message: both, and what came of the request, in one sentence.
+    """
+
+    key: str
+    expected: str
+    got: str
+    message: str
+
+
 def rehearse(loaded: Loaded, router: Router, location: Location) -> list[Problem]:
     """An error for each expectation of `tests:` that is not met.
 
     @param location: where redirects lead, which the routing room does not know.
     """
     return [
-        loaded.problem_at(("tests", place, key), "test-failed", message, error=True)
+        loaded.problem_at(("tests", place, failure.key), "test-failed", failure.message, error=True)
         for place, test in enumerate(loaded.require().tests)
-        for key, message in _failures(test, router, location)
+        for failure in failures(test, router, location)
     ]
 
 
@@ -60,28 +73,33 @@ def path_after(gates: Iterable[Gate], path: bytes) -> bytes:
     return path
 
 
-def _failures(test: RouteTest, router: Router, location: Location) -> Iterator[tuple[str, str]]:
-    """Which expectation is not met, and why, for each."""
+def failures(test: RouteTest, router: Router, location: Location) -> Iterator[Failure]:
+    """Every expectation of `test` that is not met.
+
+    @param location: as `rehearse` takes it.
+    """
     found = _outcome(test, router)
     route = found.route
     got = f"the route `{route.name}`" if route else f"no route ({found.reason.code})" if found.reason else "no route"
     if test.route is not None and (route is None or route.name != test.route):
-        yield "route", f"expected the route `{test.route}`, got {got}"
+        yield Failure("route", test.route, got, f"expected the route `{test.route}`, got {got}")
     if test.upstream is not None:
         wanted = parse_address(test.upstream).text if looks_like_address(test.upstream) else test.upstream
-        if route is None or route.wish.upstream != wanted:
-            yield "upstream", f"expected the upstream `{test.upstream}`, got {got} to {_target(route)}"
+        if route is None or wanted not in route.wish.upstreams:
+            whole = f"{got} to {_target(route)}"
+            yield Failure("upstream", wanted, whole, f"expected the upstream `{test.upstream}`, got {whole}")
     if test.path is not None:
         path = path_after(route.wish.gates, found.path) if route else found.path
         if route is None or path != test.path.encode("utf-8"):
-            yield "path", f"expected the path `{test.path}`, got {got} with `{path.decode('utf-8', 'replace')}`"
+            text = path.decode("utf-8", "replace")
+            yield Failure("path", test.path, text, f"expected the path `{test.path}`, got {got} with `{text}`")
     yield from _answer_failures(test, found, location, got)
 
 
 def _target(route: Route | None) -> str:
     if route is None:
         return "nowhere"
-    return f"`{route.wish.upstream}`" if route.wish.upstream is not None else f"`{route.wish.target}`"
+    return " and ".join(f"`{name}`" for name in route.wish.upstreams) or f"`{route.wish.target}`"
 
 
 def _outcome(test: RouteTest, router: Router) -> _Outcome:
@@ -100,26 +118,27 @@ def _outcome(test: RouteTest, router: Router) -> _Outcome:
     return _Outcome(None, path, ROUTE_METHOD if helped else ROUTE_NONE)
 
 
-def _answer_failures(test: RouteTest, found: _Outcome, location: Location, got: str) -> Iterator[tuple[str, str]]:
+def _answer_failures(test: RouteTest, found: _Outcome, location: Location, got: str) -> Iterator[Failure]:
     if test.status is None and not test.headers:
         return
     wish = found.route.wish if found.route is not None else None
     if wish is not None and wish.redirect is None and wish.respond is None:
         key = "status" if test.status is not None else "headers"
-        yield key, f"got {got} to {_target(found.route)}: what that answers is not known before"
+        whole = f"{got} to {_target(found.route)}: what that answers is not known before"
+        yield Failure(key, "an answer of the proxy itself", whole, f"got {whole}")
         return
     status = found.reason.status if found.reason is not None else _status(wish)
     if test.status is not None and status != test.status:
-        yield "status", f"expected the status {test.status}, got {status} from {got}"
+        message = f"expected the status {test.status}, got {status} from {got}"
+        yield Failure("status", str(test.status), f"{status} from {got}", message)
     fields = _fields(wish, test.request.line.target, location) if wish is not None else Fields()
     for name, value in test.headers.items():
         values = fields.all(name.lower())
         if value not in values:
+            wanted = f"{name.decode('ascii')}: {value.decode('utf-8', 'replace')}"
             said = " and ".join(f"`{one.decode('utf-8', 'replace')}`" for one in values) or "no such field"
-            yield (
-                "headers",
-                f"expected `{name.decode('ascii')}: {value.decode('utf-8', 'replace')}`, got {said} from {got}",
-            )
+            message = f"expected `{wanted}`, got {said} from {got}"
+            yield Failure("headers", wanted, f"{said} from {got}", message)
 
 
 def _status(wish: wishes.Route | None) -> int:

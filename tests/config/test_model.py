@@ -62,7 +62,7 @@ def test_the_nearest_limit_is_in_force() -> None:
     assert [wish.body_limit_of(route) for route in wish.routes] == [1024, 0]
 
 
-@pytest.mark.parametrize("key", ["admin", "tls", "health", "split", "route"])
+@pytest.mark.parametrize("key", ["tls", "health", "split", "route"])
 def test_keys_that_nothing_obeys_are_refused(key: str) -> None:
     with pytest.raises(ValidationError):
         config(**{key: {}})

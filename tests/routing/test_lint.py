@@ -47,12 +47,17 @@ def test_what_is_never_reached(wide: str, narrow: str) -> None:
         ("path: {exact: /a}, priority: 1", "path: /a"),
         ("host: '*.x', priority: 1", "host: x"),
         ("host: a, priority: 1", "host: '*.a'"),
-        ("path: /a", "path: [/a, /c]"),
         ("headers: {X: '1'}, path: /a", "headers: {X: '2'}, path: /a"),
     ],
 )
 def test_what_is_reached(one: str, other: str) -> None:
     assert warnings(one, other, REST) == []
+
+
+def test_a_part_of_a_route_that_is_never_reached() -> None:
+    assert warnings("path: /a", "path: [/a, /c]", REST) == [("shadowed-route", 2)]
+    assert warnings("host: [x, y]", "host: [y, z], path: /", REST) == [("shadowed-route", 2)]
+    assert warnings("path: [/a, /c]", "path: /a", "path: /d", REST) == [("unreachable-route", 2)]
 
 
 def test_a_catch_all() -> None:

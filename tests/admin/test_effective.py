@@ -1,0 +1,74 @@
+"""The effective configuration: everything that is in force, as JSON, and no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proxy.admin.effective import Veil, effective, masked
+from proxy.config import load, load_text
+from tests.support.proxy import ROOT
+
+SAMPLES = sorted((ROOT / "config").glob("*.yaml"))
+
+SECRETIVE = """
+admin: {listen: unix:/run/x.sock, token: token-0123456789abcdef}
+upstreams:
+  api: {servers: http://127.0.0.1:9001, sticky: {cookie: s, key: sticky-0123456789abcdef}}
+routes:
+  - upstream: api
+    headers: {X-Api-Key: header-0123456789abcdef, Accept: text/html}
+    query: {token: {regex: '^query-0123456789abcdef$'}, page: '1'}
+    gates: [{headers: {request: {set: {Authorization: gate-0123456789abcdef, X-Plain: plain}}}}]
+  - {path: /b, respond: {body: "the ${file:key} inside"}}
+"""
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_it_is_json_and_says_everything(path: Path) -> None:
+    config = load(path, {}).require()
+    shown = effective(config)
+    assert json.loads(json.dumps(shown)) == shown
+    assert set(shown) == set(type(config).model_fields)
+    assert all(route["name"] for route in shown["routes"])
+
+
+def test_no_secret_is_shown_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("file-0123456789abcdef\n")
+    loaded = load_text(SECRETIVE, str(tmp_path / "x.yaml"), {})
+    text = json.dumps(effective(loaded.require(), loaded.secrets))
+    assert "0123456789abcdef" not in text
+    assert text.count("***") == 6
+    assert '"text/html"' in text and '"plain"' in text and '"cookie": "s"' in text
+
+
+def test_names_of_things_are_no_secrets() -> None:
+    text = "upstreams: {token: {servers: http://127.0.0.1:1}}\nroutes: [{upstream: token}]\n"
+    shown = effective(load_text(text, "x.yaml", {}).require())
+    assert shown["upstreams"]["token"]["servers"][0]["url"] == "http://127.0.0.1:1"
+
+
+def test_values_are_written_as_people_write_them() -> None:
+    text = """
+trusted_proxies: 10.0.0.0/8
+upstreams: {api: {servers: http://127.0.0.1:1, health: {path: /x, status: [200-299, 304], body: ^ok}}}
+routes: [{path: {regex: ^/a}, upstream: api}]
+tests: [{request: GET http://x/a, upstream: api}]
+"""
+    shown = effective(load_text(text, "x.yaml", {}).require())
+    assert shown["trusted_proxies"] == ["10.0.0.0/8"]
+    assert shown["upstreams"]["api"]["health"]["status"] == ["200-299", "304"]
+    assert shown["upstreams"]["api"]["health"]["body"] == "^ok"
+    assert shown["routes"][0]["path"] == [{"prefix": None, "exact": None, "regex": "^/a"}]
+    assert shown["tests"][0]["request"]["line"] == "GET http://x/a"
+
+
+def test_a_mask_tells_secrets_apart_and_nothing_else() -> None:
+    assert masked("a") == masked(b"a") != masked("b")
+    veil = Veil(["s3cret", ""])
+    assert veil.over("open", False) == "open"
+    assert veil.over("with s3cret in it", False) == masked("with s3cret in it")
+    assert veil.over("open", True) == masked("open")
+    assert veil.over("", True) == "" and veil.over(7, True) == 7
