@@ -40,6 +40,12 @@ def _key(value: Any) -> str:
     raise wrong("key", f"{shown(value)} is nothing that requests have", hint)
 
 
+def _secure(value: Any) -> bool | Literal["auto"]:
+    if value == "auto" or isinstance(value, bool):
+        return value
+    raise wrong("choice", f"`secure` must be auto, true or false, not {shown(value)}")
+
+
 def _load_factor(value: Any) -> float:
     factor = number(value)
     if factor is None or not 1 <= factor <= 100:
@@ -67,6 +73,11 @@ Panic = Annotated[
     float | None,
     PlainValidator(_panic),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1}]}),
+]
+
+
+Secure = Annotated[
+    bool | Literal["auto"], PlainValidator(_secure), WithJsonSchema({"enum": ["auto", True, False]})
 ]
 
 
@@ -109,7 +120,7 @@ class Sticky(ShortWish):
 
     cookie: Token
     key: Text | None = None
-    secure: StrictBool | Literal["auto"] = "auto"
+    secure: Secure = "auto"
     http_only: StrictBool = True
     same_site: Literal["strict", "lax", "none"] = "lax"
     max_age: Duration = 0.0

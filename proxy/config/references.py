@@ -57,7 +57,7 @@ def _upstreams_of_routes(data: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
         if isinstance(branches, dict):
             path, branches = (*path, "branches"), branches.get("branches")
         for number, branch in enumerate(branches if isinstance(branches, list) else []):
-            yield (*path, number), _mapping(branch).get("upstream", branch)
+            yield (*path, number, "upstream"), _mapping(branch).get("upstream", branch)
 
 
 def _check_gates(tree: Tree, data: dict[str, Any]) -> None:

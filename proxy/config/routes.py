@@ -308,11 +308,14 @@ class Split(ShortWish):
 
     shorthand = "branches"
 
-    branches: Annotated[tuple[Branch, ...], Field(min_length=2)]
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
     by: Key | None = None
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
+        if len(self.branches) == 1:
+            hint = f"write `upstream: {self.branches[0].upstream}`"
+            raise wrong("split-of-one", "a split needs a second branch", hint, at="branches")
         if not any(branch.weight for branch in self.branches):
             raise wrong("weights-zero", "every branch has the weight 0: none gets a request", at="branches")
         return self

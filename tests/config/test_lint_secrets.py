@@ -24,7 +24,8 @@ def test_a_file_that_everybody_can_read(tmp_path: Path, mode: int, codes: list[s
 
 
 def test_it_is_told_where_it_is_used_however_deep(tmp_path: Path) -> None:
-    text = "gates:\n  g: [{headers: {response: {add: {X: ['a ${file:key}']}}}}]\n" + "routes:\n  - {respond: 204, gates: [g]}\n"
+    gates = "gates:\n  g: [{headers: {response: {add: {X: ['a ${file:key}']}}}}]\n"
+    text = gates + "routes:\n  - {respond: 204, gates: [g]}\n"
     [problem] = problems(tmp_path, 0o644, text)
     assert (problem.line, problem.column) == (2, 39)
     assert problem.hint == f"chmod o= {tmp_path / 'key'}"
