@@ -47,6 +47,11 @@ class Tiers(Generic[S]):
         self._servers: Sequence[S] = ()
         self._tiers: tuple[_Tier[S], ...] = ()
 
+    @property
+    def may_panic(self) -> bool:
+        """Whether a server may be chosen though its health is bad."""
+        return self._panic is not None
+
     def choose(
         self, servers: Sequence[S], key: bytes | None, now: float, random: Random, tried: Collection[S] = ()
     ) -> S | None:

@@ -41,7 +41,9 @@ def _key(value: Any) -> str:
 
 
 def _secure(value: Any) -> bool | Literal["auto"]:
-    if value == "auto" or isinstance(value, bool):
+    if value == "auto":
+        return "auto"
+    if isinstance(value, bool):
         return value
     raise wrong("choice", f"`secure` must be auto, true or false, not {shown(value)}")
 

@@ -78,6 +78,8 @@ class Pool:
     healthy server has as many exchanges as it may, exchanges wait in order; each that ends lets one more in.
 
     @ivar servers: replaced as a whole when one comes or goes, so that balancers notice.
+    @ivar guarded: it has a breaker, sticky clients or a total deadline.
+    @ivar hedges: an attempt is bounded in time or hedged.
     @ivar retrying: exchanges that are being tried once more at this moment.
     @ivar roster: keeps the servers in step with names, where there are any.
     @ivar expecting: a name is being looked up for the first time: who finds no server waits for it.
@@ -109,7 +111,14 @@ class Pool:
         self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
         self._random = random if random is not None else Random()
         self._queue: deque[_Waiting] = deque()
+        self._settle()
         self.replace(servers)
+
+    def _settle(self) -> None:
+        """Know once, not for each request, what the pool asks of those who use it."""
+        retry = self.plan.retry
+        self.guarded = self.breaker is not None or self.sticky is not None or retry.total > 0
+        self.hedges = bool(retry.hedge_after or retry.per_try)
 
     def start(self) -> None:
         """Begin to watch the servers, and to look up their names; again does nothing."""
@@ -146,6 +155,7 @@ class Pool:
         if self.roster is not None:
             self.roster.stop()
         self.plan, self.sticky, self.breaker, self._choice = new.plan, new.sticky, new.breaker, new._choice
+        self._settle()
         self.roster, self.unresolved = new.roster, ""
         if self.roster is not None:
             self.roster.serve(self)  # the present servers serve until its names are known
@@ -155,6 +165,17 @@ class Pool:
             self.replace([standing.get(server.plan, server) for server in new.servers])
 
     # --- a connection for an exchange ---------------------------------------------------------------------
+
+    def lease_now(self, exchange: Exchange, tried: list[ProxyClientFactory]) -> Lease | None:
+        """The same as `lease`, if it takes no waiting: an idle connection to the server whose turn it is."""
+        if tried or self._queue:
+            return None
+        server = self._choose(exchange, tried)
+        connection = server.take_idle() if server is not None else None
+        if server is None or connection is None:
+            return None
+        tried.append(server)
+        return Lease(connection, server)
 
     async def lease(self, exchange: Exchange, tried: list[ProxyClientFactory]) -> Lease:
         """A connection for `exchange`, to a server that it has not tried yet if there is one.
@@ -194,6 +215,8 @@ class Pool:
         """No server could take a request, however long it waits; unless it is one that is being looked up."""
         if self.expecting:
             return
+        if self._choice.may_panic and any(server.weight for server in self.servers):
+            return  # they are full, and would be used
         if not self.servers and self.unresolved:
             raise ProxyError(NAME_UNRESOLVED, f"upstream {self.name}: {self.unresolved}")
         raise ProxyError(NO_SERVER, f"upstream {self.name}: {self._why_none()}")
