@@ -278,7 +278,7 @@ class ProxyChannel(Protocol):
         """Told by the writer: the exchange is over, but for what the client may still send of its request."""
         exchange = self._exchange
         assert exchange is not None
-        last = self._writer.last or not self._reader.complete
+        last = self._writer.last or not self._reader.complete or self.site.stopping
         if self._body is not None:
             self._body.stop()
         self._close_exchange(exchange)
