@@ -63,15 +63,15 @@ class Alarm:
         owner.deadline = NEVER
 
     def _put(self, owner: Watched, deadline: float) -> None:
-        slot = int(deadline / TICK_SECONDS) + 1
-        owner.look_at = slot * TICK_SECONDS
-        self._slots.setdefault(slot, []).append(owner)
         if self._timer is None:
             self._tick_done = int(self.now() / TICK_SECONDS)
             self._timer = self._reactor.callLater(TICK_SECONDS, self._turn)
+        # What should have been before now is looked at in the next tick: those before it are over.
+        slot = max(int(deadline / TICK_SECONDS), self._tick_done) + 1
+        owner.look_at = slot * TICK_SECONDS
+        self._slots.setdefault(slot, []).append(owner)
 
     def _turn(self) -> None:
-        self._timer = None
         now = self.now()
         tick = int(now / TICK_SECONDS)
         # A suspended machine wakes up many ticks later: visit the slots that exist, not every tick in between.
@@ -80,11 +80,14 @@ class Alarm:
         else:
             due = [slot for slot in range(self._tick_done + 1, tick + 1) if slot in self._slots]
         self._tick_done = tick
-        for slot in due:
-            for owner in self._slots.pop(slot):
-                self._look(owner, slot, now)
-        if self._slots and self._timer is None:
-            self._timer = self._reactor.callLater(TICK_SECONDS, self._turn)
+        try:
+            for slot in due:
+                for owner in self._slots.pop(slot):
+                    self._look(owner, slot, now)
+        finally:
+            # Not before: who sets a deadline meanwhile would take the wheel for idle, and begin anew at the present
+            # tick. If that has moved on since `now`, its owners would never be looked at.
+            self._timer = self._reactor.callLater(TICK_SECONDS, self._turn) if self._slots else None
 
     def _look(self, owner: Watched, slot: int, now: float) -> None:
         if owner.look_at != slot * TICK_SECONDS:

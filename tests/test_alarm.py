@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.task import Clock
 
 from proxy.alarm import NEVER, TICK_SECONDS, Alarm
@@ -99,3 +100,55 @@ def test_a_machine_that_slept_wakes_everybody_once() -> None:
     alarm.set(other, 7200.0)
     clock.advance(10_000.0)
     assert len(owner.heard) == len(other.heard) == 1
+
+
+def test_a_deadline_that_is_over_already_comes_with_the_next_tick() -> None:
+    # It was filed among ticks that had been, never found, and the wheel turned for ever.
+    clock, alarm, owner = made()
+    alarm.set(Owner(clock), 5.0)
+    run(clock, 2)
+    alarm.set(owner, -0.5)
+    run(clock, 0.5)
+    assert len(owner.heard) == 1
+    late = Owner(clock)
+    run(clock, 10)
+    assert not clock.getDelayedCalls()
+    alarm.set(late, -0.5)
+    run(clock, 0.5)
+    assert len(late.heard) == 1
+    assert not clock.getDelayedCalls()
+
+
+def test_time_that_passes_while_deadlines_are_dealt_with_skips_nobody() -> None:
+    # The first owner takes so long that the next tick has begun when it sets its next deadline.
+    clock = Clock()
+    passing = [0.0]
+    alarm = Alarm(clock, lambda: clock.seconds() + passing[0])
+
+    class Slow(Owner):
+        def time_passed(self) -> None:
+            super().time_passed()
+            passing[0] += TICK_SECONDS
+            alarm.set(self, 10.0)
+
+    slow, other = Slow(clock), Owner(clock)
+    alarm.set(slow, 1.0)
+    alarm.set(other, 1.0 + TICK_SECONDS)
+    run(clock, 3)
+    assert len(slow.heard) == 1
+    assert len(other.heard) == 1
+
+
+def test_an_owner_that_fails_does_not_stop_the_wheel() -> None:
+    clock, alarm, owner = made()
+
+    class Broken(Owner):
+        def time_passed(self) -> None:
+            raise ValueError("broken")
+
+    alarm.set(Broken(clock), 1.0)
+    alarm.set(owner, 2.0)
+    with pytest.raises(ValueError, match="broken"):
+        run(clock, 1.5)
+    run(clock, 3)
+    assert len(owner.heard) == 1
