@@ -14,7 +14,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IStreamClientEndpoint, ITCPTransport
-from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -203,10 +202,11 @@ class End:
         self._clock = clock
         self.transport = FakeTransport(clock, peer, self)
 
-    def joins(self, protocol: Protocol) -> None:
-        """`protocol` is the proxy's side."""
+    def joins(self, protocol: Any) -> None:
+        """`protocol`, which a factory has built, is the proxy's side."""
         self.transport.protocol = protocol
         protocol.makeConnection(self.transport)
+        self._clock.advance(0)
 
     def says(self, data: bytes, piece: int = 0) -> None:
         """Send, in pieces of so many bytes if `piece` is given, each of which arrives alone."""
@@ -282,6 +282,7 @@ class FakeEndpoint:
     @ivar error: what every attempt fails with.
     @ivar silent: attempts neither succeed nor fail.
     @ivar dialed: how many attempts there were.
+    @ivar ends: the servers' ends of all connections that were made.
     @ivar given_up: how many of the silent ones were cancelled.
     """
 
@@ -290,6 +291,7 @@ class FakeEndpoint:
         self.silent = False
         self.dialed = 0
         self.given_up = 0
+        self.ends: list[End] = []
         self._clock = clock
         self._made = made
 
@@ -307,6 +309,7 @@ class FakeEndpoint:
             return
         address = IPv4Address("TCP", "198.51.100.1", 9000)
         end = End(self._clock, address)
+        self.ends.append(end)
         self._made(end)
         protocol = factory.buildProtocol(address)
         end.joins(protocol)

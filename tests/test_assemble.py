@@ -1,0 +1,200 @@
+"""From a configuration to a running house: every key reaches the object that obeys it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.testing import MemoryReactorClock
+from twisted.web.resource import Resource
+
+from proxy.assemble import AssemblyError, House, assemble
+from proxy.config import load_text
+from proxy.upstream.dial import Address
+from tests.support.ends import End
+from tests.support.playbook import GET, OK
+from tests.support.proxy import ROOT
+
+
+class Root(Resource):
+    """An application, for `app:`."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        return b"the application"
+
+
+ROOT_MADE = Root()
+NOT_A_RESOURCE = "text"
+
+
+class Street:
+    """A house, somebody to visit it, and the servers it calls."""
+
+    def __init__(self, text: str, demo: int = 0) -> None:
+        self.reactor = MemoryReactorClock()
+        addresses = [Address("127.0.0.1", 9000 + number) for number in range(1, demo + 1)]
+        self.house: House = assemble(load_text(text, "site.yaml", {}), self.reactor, addresses)
+
+    def visit(self, number: int = 0) -> End:
+        """A client of listener `number`."""
+        end = End(self.reactor, IPv4Address("TCP", "192.0.2.7", 50000))
+        end.joins(self.house.listeners[number].site.buildProtocol(None))
+        return end
+
+    def answer(self) -> tuple[tuple[str, int, float], End]:
+        """Accept the one connection that is being made: where to and with which deadline, and the server's end."""
+        [(host, port, factory, timeout, _)] = self.reactor.tcpClients
+        self.reactor.tcpClients.clear()
+        end = End(self.reactor, IPv4Address("TCP", host, port))
+        end.joins(factory.buildProtocol(end.transport.getPeer()))
+        return (host, port, timeout), end
+
+
+def test_a_request_goes_from_the_listener_through_a_gate_to_the_server() -> None:
+    street = Street("""
+        access_log: false
+        upstreams:
+          api: {servers: ["http://10.0.0.1:9001"], timeouts: {connect: 3s}}
+        routes:
+          - {name: api, path: /api, upstream: api, gates: [{strip_prefix: /api}]}
+        """)
+    client = street.visit()
+    client.says(b"GET /api/x HTTP/1.1\r\nHost: a\r\n\r\n")
+    where, server = street.answer()
+    assert where == ("10.0.0.1", 9001, 3.0)
+    assert server.takes().startswith(b"GET /x HTTP/1.1\r\nHost: a\r\nVia: 1.1 reverseproxy-")
+    server.says(OK)
+    client.hears(OK)
+
+
+def test_the_default_configuration_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    street = Street((ROOT / "config" / "routes.yaml").read_text(), demo=2)
+    client = street.visit()
+    client.says(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.takes().endswith(b"Hello from the proxy.\n")
+    client.says(GET)
+    where, _ = street.answer()
+    assert where[:2] in (("127.0.0.1", 9001), ("127.0.0.1", 9002))
+
+
+TARGETS = """
+access_log: false
+routes:
+  - {path: /moved, redirect: {to: https://example.com/new, status: 308}}
+  - {path: /fixed, respond: {status: 418, body: short and stout, headers: {X-A: b}}}
+  - {path: /files, static: {root: %s}}
+  - {path: /made, app: "resource:tests.test_assemble:ROOT_MADE"}
+  - {path: /class, app: "resource:tests.test_assemble:Root"}
+  - {path: /set, respond: 204, gates: [{headers: {response: {set: {X-Set: "1"}, add: {X-Add: "2"}}}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/moved/a?b", (b"HTTP/1.1 308 ", b"Location: https://example.com/new")),
+        (b"/fixed", (b"HTTP/1.1 418 ", b"X-A: b\r\n", b"short and stout")),
+        (b"/files/a.txt", (b"HTTP/1.1 200 ", b"file a")),
+        (b"/files/", (b"HTTP/1.1 404 ",)),
+        (b"/made/x", (b"HTTP/1.1 200 ", b"the application")),
+        (b"/class", (b"HTTP/1.1 200 ", b"the application")),
+        (b"/set", (b"HTTP/1.1 204 ", b"X-Set: 1\r\n", b"X-Add: 2\r\n")),
+    ],
+)
+def test_each_kind_of_target_answers(tmp_path: Path, path: bytes, expected: tuple[bytes, ...]) -> None:
+    (tmp_path / "a.txt").write_text("file a")
+    client = Street(TARGETS % tmp_path).visit()
+    client.says(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+    heard = client.takes()
+    assert [part for part in expected if part not in heard] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("resource:tests.none:Root", "cannot be imported"),
+        ("resource:tests.test_assemble:None_", "cannot be imported"),
+        ("resource:tests.test_assemble:NOT_A_RESOURCE", "is not an IResource"),
+    ],
+)
+def test_an_application_that_is_not_there_stops_the_start_and_says_where_it_is_named(target: str, words: str) -> None:
+    with pytest.raises(AssemblyError, match=words) as failed:
+        Street(f'access_log: false\nroutes:\n  - {{path: /, app: "{target}"}}\n')
+    assert failed.value.place == ("routes", 0, "app")
+
+
+def test_an_access_log_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(AssemblyError, match="No such file"):
+        Street(f"access_log: {tmp_path}/none/access.log\nroutes: [{{path: /, respond: 204}}]\n")
+
+
+def test_every_exchange_is_in_the_access_log(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    street = Street(f"access_log: {log}\nroutes: [{{name: r, path: /, respond: 204}}]\n")
+    client = street.visit()
+    client.says(GET * 3)
+    street.house.close()
+    assert log.read_bytes().count(b'"route":"r"') == 3
+
+
+def test_limits_and_deadlines_come_from_the_configuration() -> None:
+    street = Street("""
+        access_log: false
+        limits: {head: 1KiB, line: 1KiB, body: 10B, requests_per_connection: 2}
+        timeouts: {keep_alive: 7s}
+        routes:
+          - {path: /, respond: 204}
+          - {path: /large, respond: 204, timeouts: {response_head: 9s}, limits: {body: 1MiB}}
+        """)
+    client = street.visit()
+    client.says(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 1000 + b"\r\n\r\n")
+    assert client.takes().startswith(b"HTTP/1.1 431 ")
+    client = street.visit()
+    client.says(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")
+    assert client.takes().startswith(b"HTTP/1.1 413 ")
+    client = street.visit()
+    client.says(b"POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world")
+    assert client.takes().startswith(b"HTTP/1.1 204 ")
+    client = street.visit()
+    client.says(GET + GET)
+    assert client.takes().count(b"Connection: close") == 1
+    assert street.house.listeners[0].site.deadlines.keep_alive == 7
+    assert [node.deadlines.response_head for node in street.house.root.nodes] == [60, 9]
+
+
+def test_all_listeners_share_one_tree() -> None:
+    street = Street("""
+        access_log: false
+        listen: ["tcp:8080", "tcp:8081:interface=127.0.0.1:backlog=7", "unix:/tmp/none.sock"]
+        routes: [{path: /, respond: {status: 200, body: same}}]
+        """)
+    assert [listener.description for listener in street.house.listeners] == [
+        "tcp:8080",
+        "tcp:8081:interface=127.0.0.1:backlog=7",
+        "unix:/tmp/none.sock",
+    ]
+    for number in range(3):
+        client = street.visit(number)
+        client.says(GET)
+        assert client.takes().endswith(b"same")
+        street.house.listeners[number].endpoint.listen(street.house.listeners[number].site)
+    assert [(port, backlog, interface) for port, _, backlog, interface in street.reactor.tcpServers] == [
+        (8080, 1024, ""),
+        (8081, 7, "127.0.0.1"),
+    ]
+
+
+def test_two_processes_with_one_configuration_are_no_loop() -> None:
+    text = "access_log: false\nroutes: [{path: /, upstream: 'http://10.0.0.1:9001'}]\n"
+    vias = set()
+    for _ in range(2):
+        street = Street(text)
+        street.visit().says(GET)
+        _, server = street.answer()
+        vias.add(server.takes().partition(b"Via: ")[2].partition(b"\r\n")[0])
+    assert len(vias) == 2

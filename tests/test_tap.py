@@ -1,0 +1,108 @@
+"""The `twistd reverseproxy` command: options, defaults, and errors that go to the console with exit code 1."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.application.service import IService
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+
+from proxy import tap
+from proxy.ports import StartError
+
+GOOD = "access_log: false\nroutes: [{path: /, respond: 204}]\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration that is good; and no reactor is taken."""
+    reactor = MemoryReactorClock()
+    monkeypatch.setattr(tap, "take_reactor", lambda: reactor)
+    path = tmp_path / "site.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def options(*words: str) -> tap.Options:
+    parsed = tap.Options()
+    parsed.parseOptions(list(words))
+    return parsed
+
+
+def test_options() -> None:
+    parsed = options("--config", "x.yaml", "--listen", "tcp:1", "-l", "tcp:2")
+    assert parsed["config"] == "x.yaml"
+    assert parsed["listen"] == ["tcp:1", "tcp:2"]
+    assert options()["listen"] == []
+    with pytest.raises(UsageError):
+        options("--nonsense")
+
+
+def test_without_a_file_it_runs_the_one_that_comes_with_it() -> None:
+    assert Path(tap.default_config()).read_text().startswith("# The default configuration")
+
+
+def test_a_good_configuration_makes_a_service(config: Path) -> None:
+    service = tap.makeService(options("--config", str(config)))
+    assert IService.providedBy(service)
+    assert service.name == "reverseproxy"
+
+
+def test_what_is_wrong_with_the_file_is_told_and_ends_the_program(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text("routes:\n  - {path: /, upsteam: x}\n")
+    with pytest.raises(SystemExit) as ended:
+        tap.makeService(options("--config", str(config)))
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert f"{config}:2:15: error: unknown key `upsteam`" in told
+    assert "did you mean `upstream`?" in told
+    assert "Traceback" not in told
+
+
+def test_a_file_that_is_not_there(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tap.makeService(options("--config", f"{config}.none"))
+    assert ended.value.code == 1
+    assert "site.yaml.none" in capsys.readouterr().err
+
+
+def test_a_listener_of_the_command_line_replaces_those_of_the_file(config: Path) -> None:
+    service = tap.makeService(options("--config", str(config), "--listen", "tcp:9999:interface=127.0.0.1"))
+    service.privilegedStartService()
+    assert "9999" in repr(service)
+    service.stopService()
+
+
+def test_a_listener_that_is_none(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tap.makeService(options("--config", str(config), "--listen", "nonsense:1"))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("reverseproxy: --listen: ")
+
+
+@pytest.mark.parametrize("nodaemon", [True, False])
+def test_what_the_configuration_names_and_is_not_there_is_told_at_the_start(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, nodaemon: bool
+) -> None:
+    config.write_text(f"access_log: {tmp_path}/none/access.log\nroutes: [{{path: /, respond: 204}}]\n")
+    pidfile = tmp_path / "twistd.pid"
+    pidfile.write_text(str(os.getpid()))
+    parsed = options("--config", str(config))
+    before: Any = {"nodaemon": nodaemon, "pidfile": str(pidfile)}
+    parsed.parent = before
+    service = tap.makeService(parsed)
+    with pytest.raises(SystemExit if nodaemon else StartError) as ended:
+        service.privilegedStartService()
+    if nodaemon:
+        assert isinstance(ended.value, SystemExit)
+        assert ended.value.code == 1
+        assert "cannot be opened: No such file" in capsys.readouterr().err
+        assert not pidfile.exists(), "twistd would find it at the next start"
+    else:
+        assert "cannot be opened: No such file" in str(ended.value)
