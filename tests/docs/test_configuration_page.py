@@ -5,12 +5,26 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from proxy.config import bounds, expectations, gates, load_text, model, routes, upstreams
+from proxy.config import (
+    balancing,
+    bounds,
+    expectations,
+    gates,
+    health,
+    load_text,
+    model,
+    resolver,
+    retrying,
+    routes,
+    upstreams,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: tuple[type[BaseModel], ...] = (
     *(model.Config, model.Forwarded, bounds.Timeouts, bounds.Limits, upstreams.Upstream, upstreams.Server),
+    *(balancing.Balance, balancing.Sticky, health.Health, health.EjectionWish, health.BreakerWish),
+    *(retrying.Retries, retrying.Queue, resolver.Resolver, routes.Split, routes.Branch),
     *(
         routes.Route,
         routes.Redirect,
@@ -31,8 +45,9 @@ def test_every_key_is_explained() -> None:
 
 
 def test_every_warning_is_explained() -> None:
-    sources = [ROOT / "proxy" / room / "lint.py" for room in ("config", "routing")]
-    calls = r'(?:_warn\(\s*tree|_warning\(\s*loaded, route|problem_at\(\("routes",\)),\s*"([a-z-]+)"'
+    places = ("config/lint.py", "config/lint_upstreams.py", "routing/lint.py")
+    sources = [ROOT / "proxy" / place for place in places]
+    calls = r'(?:say\(|_warn\(\s*tree|_warning\(\s*loaded, route|problem_at\(\("routes",\)),?\s*"([a-z-]+)"'
     codes = {code for source in sources for code in re.findall(calls, source.read_text())}
     assert len(codes) >= 14
     assert {code for code in codes if f"`{code}`" not in PAGE} == set()
