@@ -53,7 +53,7 @@ class Ask(NamedTuple):
 
 
 #: A client that still waits after so many seconds gives up.
-PATIENCE = 25.0
+PATIENCE = 100.0
 
 #: How long a client that has everything waits for what it must not get, in seconds.
 WAITS_ON = 0.3

@@ -11,7 +11,7 @@ from proxy.health.ejection import Place
 from proxy.limits import REPLAY_BYTES, WINDOW_BYTES
 from proxy.message import Exchange
 from proxy.observe import ExchangeRecord
-from proxy.policy.retry import IDEMPOTENT, budget_admits
+from proxy.policy.retry import IDEMPOTENT
 from tests.simulation.messages import Head, pattern
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class Judge:
         if after > before:
             pool = self.world.pool
             active = sum(server.in_flight for server in pool.servers)
-            admitted = budget_admits(active, before, pool.plan.retry)
-            self._must(admitted, f"retry {after} with {active} in flight")
+            policy = pool.plan.retry
+            room = max(policy.minimum, policy.share * active)
+            self._must(before < room, f"retry {after} with {active} in flight")
 
     def changed(self, changes: list[Change]) -> None:
         """Something is thought otherwise of a server."""

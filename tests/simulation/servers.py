@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 #: What may happen to one who connects.
 ACCEPT, REFUSE, HANG = CONNECTING = ("accept", "refuse", "hang")
 
-#: What may become of a request. All but the first five lead to no whole answer, or to an end of the connection.
+#: What may become of a request. All but the first six lead to no whole answer, or to an end of the connection.
 ANSWERS = (
-    *("healthy", "slow", "early", "interim", "overloaded"),
+    *("healthy", "slow", "early", "interim", "overloaded", "reluctant"),
     *("silent", "close", "reset", "close in head", "reset in head", "garbage", "then garbage"),
     *("close in body", "reset in body", "stall in body", "surplus", "close after"),
 )
@@ -66,6 +66,9 @@ class Delivery(NamedTuple):
     method: bytes
     at: float
 
+
+#: How long a reluctant server lets the body of a request wait, in seconds.
+RELUCTANCE = 0.7
 
 #: A pause in seconds, then bytes or one of these.
 CLOSE, RESET, OVER = "close", "reset", "over"
@@ -195,6 +198,9 @@ class ServerConversation(Protocol):
         self._size = int(parse_qs(query)[b"size"][0]) if query else 2
         if self._answer == "early" and self._number:
             self._start_answer()
+        elif self._answer == "reluctant":
+            self.transport.pauseProducing()
+            self.world.clock.callLater(RELUCTANCE, self.transport.resumeProducing)
 
     def _end(self) -> None:
         self._whole = True
@@ -206,6 +212,7 @@ class ServerConversation(Protocol):
     def _start_answer(self) -> None:
         assert self._request is not None
         self._cancel()
+        self.transport.resumeProducing()
         mood = self.server.mood
         self._answering = self._answered = True
         pause = mood.pause * (5 if self._answer == "slow" else 1)
@@ -263,31 +270,42 @@ def answer(kind: str, request: Head, number: int, size: int, server: ScriptedSer
         return
     if kind == "interim":
         yield pause / 2, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    status = b"503 Service Unavailable" if kind == "overloaded" else b"200 OK"
     framing = server.random.choice((b"length", b"length", b"chunked", b"close"))
-    if kind in ("close in body", "stall in body", "surplus") and framing == b"close":
-        framing = b"length"  # nobody could know that something is missing, or too much
-    head = _head(status, number, size, server, framing)
-    if kind.endswith("in head"):
-        yield pause, head[: server.random.randrange(1, len(head) - 2)]
-        yield pause, CLOSE if kind.startswith("close") else RESET
-        return
+    if kind in _OF_KNOWN_LENGTH and framing == b"close":
+        framing = b"length"
+    head = _head(b"503 Service Unavailable" if kind == "overloaded" else b"200 OK", number, size, server, framing)
     pieces = [] if method == b"HEAD" else list(_pieces(pattern(number, size), framing, server.random))
-    if kind.endswith("in body"):
-        # All but the end: at least one byte, and the last chunk, are missing.
-        yield pause, head + b"".join(pieces)[: max(0, len(b"".join(pieces)) - server.random.randint(1, 8))]
-        if kind != "stall in body":
-            yield pause, CLOSE if kind.startswith("close") else RESET
+    if " in " in kind:
+        yield from _stump(kind, head, b"".join(pieces), server.random, pause)
         return
-    if framing == b"chunked" and kind == "then garbage" and pieces:
-        pieces[-1] = b"oh no\r\n"
-    yield pause, head + (pieces.pop(0) if pieces and server.random.random() < 0.7 else b"")
+    if kind == "two at once":
+        yield pause, head + b"".join(pieces) + _head(b"200 OK", 0, 0, server, b"length")
+        pieces = []
+    else:
+        if framing == b"chunked" and kind == "then garbage" and pieces:
+            pieces[-1] = b"oh no\r\n"
+        yield pause, head + (pieces.pop(0) if pieces and server.random.random() < 0.7 else b"")
     for piece in pieces:
         yield pause / 4, piece
     if kind == "surplus":
         # Nothing can tell a well-formed surplus that comes late from the answer to the next request.
         yield 0.0, b"and another thing\r\n\r\n"
     yield 0.0, CLOSE if kind == "close after" or framing == b"close" else OVER
+
+
+#: Where a body ends with the connection nobody could know that something is missing, or too much.
+_OF_KNOWN_LENGTH = ("close in body", "stall in body", "surplus", "two at once")
+
+
+def _stump(kind: str, head: bytes, body: bytes, random: Random, pause: float) -> Iterator[Step]:
+    """An answer that breaks off."""
+    if kind.endswith("in head"):
+        yield pause, head[: random.randrange(1, len(head) - 2)]
+    else:
+        # All but the end: at least one byte, and the last chunk, are missing.
+        yield pause, head + body[: max(0, len(body) - random.randint(1, 8))]
+    if not kind.startswith("stall"):
+        yield pause, CLOSE if kind.startswith("close") else RESET
 
 
 def _head(status: bytes, number: int, size: int, server: ScriptedServer, framing: bytes) -> bytes:

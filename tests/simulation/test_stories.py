@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from proxy.balance.catalog import DEFAULT
+from proxy.health.ejection import EjectionPolicy
 from proxy.policy.retry import RetryPolicy
 from proxy.upstream.pool import PoolPlan
 from tests.simulation.clients import Ask, ClientScript
 from tests.simulation.network import Line
-from tests.simulation.servers import HANG, Mood, ServerScript
+from tests.simulation.servers import HANG, REFUSE, Mood, ServerScript
 from tests.simulation.world import Setting, World
 
+#: Nothing is tried twice.
+ALONE = PoolPlan(retry=RetryPolicy(retries=0))
 SERVERS = (ServerScript("s0"), ServerScript("s1"))
 
 
@@ -58,6 +61,14 @@ def test_a_body_that_ends_with_the_connection_is_not_whole_after_a_reset() -> No
         assert all(reason for _, reason in outcomes(world))
 
 
+def test_an_answer_that_nobody_asked_for_answers_nothing() -> None:
+    # The next request waits already for the only connection that there may be.
+    servers = (ServerScript("s0", (Mood(answers=("two at once",)),)),)
+    clients = tuple(ClientScript((Ask(number),)) for number in range(1, 5))
+    world = whole(Setting(servers, clients, 1, Line(segment=16384), connections=1))
+    assert outcomes(world) == [(200, "")] * 4
+
+
 def test_a_retry_waits_for_room_and_is_counted_once() -> None:
     servers = (ServerScript("s0", (Mood(answers=("close",)),)), ServerScript("s1", (Mood(pause=0.1),)))
     plan = PoolPlan(queue=8, queue_seconds=5.0, retry=RetryPolicy(retries=1, minimum=8))
@@ -79,3 +90,18 @@ def test_a_removed_server_finishes_what_it_has_begun() -> None:
     clients = tuple(ClientScript((Ask(number),)) for number in range(1, 5))
     world = whole(Setting(servers, clients, removed=((0.2, 0),)))
     assert outcomes(world) == [(200, "")] * 4
+
+
+def test_a_server_that_is_removed_while_it_is_ejected_leaves_the_clock_alone() -> None:
+    # A connection that times out after the ejection should have been over set a deadline in the past, and the wheel
+    # of deadlines turned for ever.
+    servers = (ServerScript("s0", (Mood(1000.01, HANG), Mood(connecting=REFUSE))), ServerScript("s1"))
+    starts = (0.0, 0.0, 0.02, 0.02, 0.02, 0.02)
+    clients = tuple(ClientScript((Ask(number),), start=at) for number, at in enumerate(starts, 1))
+    ejection = EjectionPolicy(2, first_seconds=0.3)
+    world = whole(Setting(servers, clients, plan=ALONE, ejection=ejection, removed=((0.2, 0),)))
+    assert sorted(outcomes(world))[3:] == [
+        (502, "upstream.connect.refused"),
+        (502, "upstream.connect.refused"),
+        (504, "upstream.connect.timeout"),
+    ]

@@ -39,7 +39,7 @@ from tests.simulation.servers import ScriptedServer, ServerScript
 #: Short, so that a world is soon over.
 DEADLINES = Deadlines(2.0, 2.0, 2.0, 3.0, 1.0, 2.0, 2.0, 5.0)
 #: After so many seconds every deadline has passed, and every connection is closed.
-QUIET_SECONDS = 60.0
+QUIET_SECONDS = 250.0
 
 
 class Setting(NamedTuple):
