@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from twisted.python.usage import UsageError
 
 from proxy import tap
 from proxy.ports import StartError
+from tests.support.proxy import ROOT
 
 GOOD = "access_log: false\nroutes: [{path: /, respond: 204}]\n"
 
@@ -40,6 +43,16 @@ def test_options() -> None:
     assert options()["listen"] == []
     with pytest.raises(UsageError):
         options("--nonsense")
+
+
+@pytest.mark.parametrize(
+    ("before", "reactor"),
+    [("", "UvloopReactor"), ("from twisted.internet import selectreactor; selectreactor.install()", "SelectReactor")],
+)
+def test_it_takes_the_fast_reactor_unless_another_was_asked_for(before: str, reactor: str) -> None:
+    program = f"{before}\nfrom proxy import tap\nprint(type(tap.take_reactor()).__name__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == reactor
 
 
 def test_without_a_file_it_runs_the_one_that_comes_with_it() -> None:
