@@ -64,6 +64,12 @@ WRITE_TIMEOUT = Reason("client.write.timeout", 0, _CLIENT, "connection_write_tim
 CLIENT_IDLE = Reason("client.idle", 0, _CLIENT, "connection_timeout", "The connection was idle for too long.")
 CLIENT_CLOSED = Reason("client.closed", 499, _CLIENT, "connection_terminated", "The client closed the connection.")
 
+# TLS with the client.
+TLS_HANDSHAKE = Reason("client.tls.handshake", 0, _CLIENT, "tls_protocol_error", "The TLS handshake failed.")
+TLS_TIMEOUT = Reason("client.tls.timeout", 0, _CLIENT, "connection_timeout", "The TLS handshake took too long.")
+TLS_NAME = Reason("client.tls.name", 0, _CLIENT, "tls_protocol_error", "No certificate here is for the name that the client asked for.")
+TLS_CERTIFICATE = Reason("client.tls.certificate", 0, _CLIENT, "tls_certificate_error", "The client's certificate is missing or not valid.")
+
 # Limits.
 LINE_TOO_LONG = Reason("limit.line", 414, _CLIENT, "http_request_error", "The request line is too long.")
 HEAD_TOO_LARGE = Reason("limit.head", 431, _CLIENT, "http_request_error", "The request head is too large.")
@@ -86,6 +92,11 @@ NAME_UNRESOLVED = Reason("upstream.name.unresolved", 503, _UPSTREAM, "dns_error"
 CONNECT_REFUSED = Reason("upstream.connect.refused", 502, _UPSTREAM, "connection_refused", "The server refused the connection.")
 CONNECT_TIMEOUT = Reason("upstream.connect.timeout", 504, _UPSTREAM, "connection_timeout", "The server did not accept the connection in time.")
 CONNECT_FAILED = Reason("upstream.connect.failed", 502, _UPSTREAM, "destination_ip_unroutable", "No connection to the server could be made.")
+UPSTREAM_TLS_UNTRUSTED = Reason("upstream.tls.untrusted", 502, _UPSTREAM, "tls_certificate_error", "The server's certificate is not trusted.")
+UPSTREAM_TLS_NAME = Reason("upstream.tls.name", 502, _UPSTREAM, "tls_certificate_error", "The server's certificate is for another name.")
+UPSTREAM_TLS_EXPIRED = Reason("upstream.tls.expired", 502, _UPSTREAM, "tls_certificate_error", "The server's certificate is not valid at this time.")
+UPSTREAM_TLS_REVOKED = Reason("upstream.tls.revoked", 502, _UPSTREAM, "tls_certificate_error", "The server's certificate is revoked.")
+UPSTREAM_TLS_HANDSHAKE = Reason("upstream.tls.handshake", 502, _UPSTREAM, "tls_protocol_error", "The TLS handshake with the server failed.")
 RESPONSE_TIMEOUT = Reason("upstream.response.timeout", 504, _UPSTREAM, "http_response_timeout", "The server did not answer in time.")
 RESPONSE_IDLE = Reason("upstream.response.idle", 504, _UPSTREAM, "connection_read_timeout", "The server stopped sending in the middle of its response.")
 RESPONSE_CLOSED = Reason("upstream.response.closed", 502, _UPSTREAM, "connection_terminated", "The server closed the connection without answering.")

@@ -93,6 +93,23 @@ NAME_FAMILY_SECONDS = 0.25
 # A record set that is larger than this does not describe servers of one upstream.
 NAME_ADDRESSES = 256
 
+# --- TLS --------------------------------------------------------------------------------------------------
+# OpenSSL's own limit is 128 KiB; with a hybrid key share and many protocols a hello has 2 KiB.
+HELLO_BYTES = 16 * KIB
+TLS_HANDSHAKE_SECONDS = 10.0
+# How long a peer that was told of the end may take to close as well.
+TLS_CLOSE_SECONDS = 2.0
+# RFC 8446 section 4.6.1 allows tickets of a week; what one key protects should be less.
+TLS_SESSION_SECONDS = 7200.0
+TLS_TICKET_SECONDS = 12 * 3600.0
+# Sessions that are kept for each upstream: a server gives two with every handshake, for one use each.
+TLS_CLIENT_SESSIONS = 4
+CERTIFICATE_FILE_BYTES = 4 * MIB
+CERTIFICATE_LOOK_SECONDS = 5.0
+CERTIFICATE_WARN_SECONDS = 86400.0
+# Authorities that renew by themselves do so with a third of a certificate's life left: 30 days of 90.
+CERTIFICATE_WARN_DAYS = 14
+
 # --- counts -----------------------------------------------------------------------------------------------
 REQUESTS_PER_CONNECTION = 1000
 UPSTREAM_CONNECTIONS = 256

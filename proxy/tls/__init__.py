@@ -1,0 +1,15 @@
+"""TLS at both ends, on pyOpenSSL.
+
+The way of a connection from a client, and who knows what:
+
+- `hello.py`         which name and protocols it asks for, before OpenSSL sees a byte
+- `table.py`         whose certificate that name gets
+- `server.py`        one connection: hello, handshake, then the site's own protocol on top
+- `stream.py`        the transport that the protocol on top sees, of both ends
+- `contexts.py`      how OpenSSL is set up, from `certificates.py` (files) and `policies.py` (versions, ciphers)
+- `keyring.py`       the certificates of one listener, renewed while they are in use
+- `guard.py`         hosts that need a certificate cannot be reached past their own handshake
+- `forwarded.py`     what the upstream is told of a client's certificate
+
+and outward `client.py`, which verifies servers. `internal.py` is a certificate authority for development.
+"""

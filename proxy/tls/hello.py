@@ -1,0 +1,159 @@
+"""The first message of a TLS client, read before OpenSSL does.
+
+Why at all: OpenSSL asks whose certificate to use only after it has looked at the session that the client wants to
+resume. A session made with one host can so be resumed at another, which never verified the client. Whoever knows the
+name first can give each host a context of its own, with its own session keys, and nothing carries over.
+
+Only what is needed is read. What cannot be read is no error here: OpenSSL says what is wrong with it, in alerts that
+clients understand.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy import limits
+
+_SERVER_NAME, _ALPN = 0, 16
+_RECORD_HEADER = 5
+
+
+class Hello(NamedTuple):
+    """What a client asks for.
+
+    @ivar server_name: the host name (RFC 6066 section 3) in lower case, without a dot at its end; "" where there is
+        none.
+    @ivar protocols: what it offers to speak (ALPN, RFC 7301), the one it likes best first.
+    """
+
+    server_name: str = ""
+    protocols: tuple[bytes, ...] = ()
+
+
+NO_HELLO = Hello()
+
+
+class HelloReader:
+    """Collects bytes until they are a whole ClientHello.
+
+    @ivar data: all bytes so far; OpenSSL gets them from their beginning.
+    """
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed(self, data: bytes) -> Hello | None:
+        """More bytes: the hello, `NO_HELLO` if these are not the beginning of one, or None while more is needed."""
+        self.data += data
+        try:
+            message = _message(self.data)
+            if message is None:
+                return NO_HELLO if len(self.data) > limits.HELLO_BYTES else None
+            return parse(message)
+        except (ValueError, IndexError):
+            return NO_HELLO
+
+
+def _message(data: bytes) -> bytes | None:
+    """The body of the handshake message at the beginning of `data`, which may be spread over several records
+    (RFC 8446 section 5.1); None while it is not complete.
+
+    @raise ValueError: it is not a ClientHello.
+    """
+    message, at = b"", 0
+    while True:
+        if data[at : at + 1] not in (b"", b"\x16") or data[at + 1 : at + 2] not in (b"", b"\x03"):
+            raise ValueError("not a handshake record of TLS")
+        if len(data) < at + _RECORD_HEADER:
+            return None
+        length = int.from_bytes(data[at + 3 : at + 5], "big")
+        if not length:
+            raise ValueError("an empty record")
+        message += data[at + _RECORD_HEADER : at + _RECORD_HEADER + length]
+        if message[:1] not in (b"", b"\x01"):
+            raise ValueError("not a ClientHello")  # its type is 1
+        if len(message) >= 4:
+            end = 4 + int.from_bytes(message[1:4], "big")
+            if end > limits.HELLO_BYTES:
+                raise ValueError("too long")
+            if len(message) >= end:
+                return message[4:end]
+        at += _RECORD_HEADER + length
+        if len(data) < at:
+            return None
+
+
+class _Octets:
+    """Reads length-prefixed vectors (RFC 8446 section 3.4)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        taken = self._data[self._at : self._at + size]
+        if len(taken) < size:
+            raise ValueError("truncated")
+        self._at += size
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, prefix: int) -> bytes:
+        """A vector whose length stands before it in `prefix` bytes."""
+        return self.take(self.number(prefix))
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+
+def parse(body: bytes) -> Hello:
+    """What a ClientHello (RFC 8446 section 4.1.2) asks for.
+
+    @raise ValueError: it is malformed.
+    """
+    octets = _Octets(body)
+    octets.take(2 + 32)  # legacy_version, random
+    octets.vector(1)  # legacy_session_id
+    octets.vector(2)  # cipher_suites
+    octets.vector(1)  # legacy_compression_methods
+    name, protocols = "", tuple[bytes, ...]()
+    extensions = _Octets(octets.vector(2) if octets else b"")
+    while extensions:
+        kind, content = extensions.number(2), extensions.vector(2)
+        if kind == _SERVER_NAME:
+            name = _server_name(content)
+        elif kind == _ALPN:
+            protocols = _protocols(content)
+    return Hello(name, protocols)
+
+
+def _server_name(content: bytes) -> str:
+    entries = _Octets(_Octets(content).vector(2))
+    while entries:
+        kind, name = entries.number(1), entries.vector(2)
+        if kind == 0:
+            return normal_name(name)
+    return ""
+
+
+def _protocols(content: bytes) -> tuple[bytes, ...]:
+    names = _Octets(_Octets(content).vector(2))
+    found = []
+    while names:
+        found.append(names.vector(1))
+    return tuple(found)
+
+
+def normal_name(raw: bytes) -> str:
+    """A server name as tables have it.
+
+    @raise ValueError: it is not ASCII.
+    """
+    return raw.decode("ascii").lower().removesuffix(".")
+
+
+def looks_like_http(data: bytes) -> bool:
+    """Whether somebody speaks plain HTTP to a TLS port: the beginning of a method, in capitals."""
+    return data[:3].isalpha() and data[:3].isupper()

@@ -1,0 +1,195 @@
+"""The certificates of one listener while it runs: found by name, and renewed when their files are.
+
+Files are looked at every few seconds rather than watched: renewals move symbolic links, replace directories and come
+over networks, and a look at a file's date sees all of these. A new certificate is taken for new connections; those that
+exist go on with the one they have. One that cannot be used changes nothing, and is complained about once.
+
+Contexts are also made anew from time to time without any change. That gives session tickets new keys: whoever steals
+one cannot read what was recorded before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from OpenSSL import SSL
+from twisted.logger import Logger
+
+from proxy import limits
+from proxy.alarm import NEVER, Alarm
+from proxy.tls.certificates import CertificateError, Pair, days_left, signature
+from proxy.tls.contexts import CertificateFiles, ClientPolicy, server_context
+from proxy.tls.policies import Policy
+from proxy.tls.table import NameTable
+
+log = Logger()
+
+# Of those whose session keys are old, so many get new ones at each look: with a thousand hosts none waits for it.
+_ROTATIONS_A_LOOK = 8
+
+
+class HostPlan(NamedTuple):
+    """What the configuration says about one host, or several with one certificate.
+
+    @ivar files: a certificate, or one for each kind of key.
+    @ivar names: what it answers to; those of its first certificate where there are none.
+    @ivar client: what it asks of clients.
+    """
+
+    files: tuple[CertificateFiles, ...]
+    names: tuple[str, ...] = ()
+    client: ClientPolicy | None = None
+
+    def paths(self) -> tuple[str, ...]:
+        """Every file that its context depends on."""
+        paths = [path for pair in self.files for path in pair]
+        if self.client is not None:
+            paths += [path for path in (self.client.ca, self.client.crl) if path]
+        return tuple(paths)
+
+
+class Host:
+    """One host: its present context, and what that was made of.
+
+    @ivar pairs: the certificates in use.
+    @ivar made_at: seconds since 1970.
+    """
+
+    def __init__(self, plan: HostPlan, policy: Policy, protocols: Sequence[bytes], now: float) -> None:
+        self.plan = plan
+        self.client = plan.client
+        self._policy = policy
+        self._protocols = protocols
+        self._seen = self._used = signature(plan.paths())
+        self.make(now)
+
+    def make(self, now: float) -> None:
+        """A new context.
+
+        @raise CertificateError: something in the files cannot be used; the old context stays.
+        """
+        pairs = tuple(files.load() for files in self.plan.files)
+        self.context: SSL.Context = server_context(self.plan.files, self._policy, self.client, self._protocols)
+        self.pairs: tuple[Pair, ...] = pairs
+        self.made_at = now
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.plan.names or self.pairs[0].names
+
+    @property
+    def not_after(self) -> datetime:
+        """When the first of its certificates expires."""
+        return min(pair.not_after for pair in self.pairs)
+
+    def has_changed(self) -> bool:
+        """Whether its files differ from those in use, and have come to rest: a certificate and its key are mostly
+        replaced one after the other."""
+        seen, self._seen = self._seen, signature(self.plan.paths())
+        if self._seen == self._used or self._seen != seen:
+            return False
+        self._used = self._seen
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Host {', '.join(self.names)} until {self.not_after:%Y-%m-%d}>"
+
+
+class Keyring:
+    """All hosts of a listener. The first one is the default.
+
+    @param strict: names that nobody has are refused, rather than given the default's certificate.
+    @raise CertificateError: something in the files cannot be used.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[HostPlan],
+        policy: Policy,
+        protocols: Sequence[bytes],
+        alarm: Alarm,
+        *,
+        strict: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.deadline = self.look_at = NEVER
+        self.hosts = [Host(plan, policy, protocols, now()) for plan in plans]
+        self._alarm = alarm
+        self._strict = strict
+        self._now = now
+        self._warned_at = 0.0
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._table = NameTable(self.hosts[0], strict=self._strict)
+        for host in self.hosts:
+            self._table.add(host.names, host)
+
+    # --- look-ups -----------------------------------------------------------------------------------------
+
+    @property
+    def default(self) -> Host:
+        """Whom clients meet that name nobody."""
+        return self._table.default
+
+    def find(self, name: str) -> Host | None:
+        """Whom a handshake for `name` is with."""
+        return self._table.find(name)
+
+    def known(self, name: str) -> Host | None:
+        """Whose name this is."""
+        return self._table.known(name)
+
+    # --- renewal ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Look at the files from now on."""
+        self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
+        self._warn()
+
+    def stop(self) -> None:
+        self._alarm.clear(self)
+
+    def time_passed(self) -> None:
+        self.look()
+        self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Take what has been renewed."""
+        now, rotations, renewed = self._now(), 0, False
+        for host in self.hosts:
+            changed = host.has_changed()
+            if not changed:
+                if now - host.made_at < limits.TLS_TICKET_SECONDS or rotations == _ROTATIONS_A_LOOK:
+                    continue
+                rotations += 1
+            renewed |= self._renew(host, now, changed)
+        if renewed:
+            self._arrange()
+        if now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
+            self._warn()
+
+    def _renew(self, host: Host, now: float, changed: bool) -> bool:
+        try:
+            host.make(now)
+        except CertificateError as error:
+            host.made_at = now
+            log.error("a renewed certificate cannot be used, the old one stays: {error}", error=str(error))
+            return False
+        if changed:
+            log.info("certificate renewed: {host!r}", host=host)
+        return changed
+
+    def _warn(self) -> None:
+        self._warned_at = now = self._now()
+        for host in self.hosts:
+            left = days_left(host.not_after, now)
+            if left < limits.CERTIFICATE_WARN_DAYS:
+                word = "has expired" if left < 0 else f"expires in {left:.0f} days"
+                log.warn("the certificate in {file} {word}", file=host.plan.files[0].cert, word=word)
+
+    def __repr__(self) -> str:
+        return f"<Keyring of {len(self.hosts)} hosts>"

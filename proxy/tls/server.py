@@ -1,0 +1,159 @@
+"""TLS on a listener: each connection says whom it wants, meets that host, and goes on with the site's protocol.
+
+The context is chosen before OpenSSL sees the first byte (`hello.py` says why), so that everything about a connection,
+the verification of its client above all, is that of its host from the beginning. Changing the context later, in a
+servername callback, would keep the verification mode of the first one, and its sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.protocol import Factory
+
+from proxy.alarm import Alarm
+from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_TIMEOUT, ProxyError
+from proxy.message import Peer
+from proxy.tls.forwarded import element
+from proxy.tls.guard import Credentials
+from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, normal_name
+from proxy.tls.keyring import Host, Keyring
+from proxy.tls.stream import HandshakeError, TlsStream
+
+#: Told of each handshake that came to nothing.
+Refused = Callable[[Peer, ProxyError], None]
+
+# Fatal alerts of RFC 8446 section 6.2, sent before there is a connection to encrypt them.
+_ALERT = b"\x15\x03\x03\x00\x02\x02"
+UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 112, 120
+
+_SPEAK_TLS = b"This port speaks TLS: the URL begins with https://\n"
+_NOT_TLS = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    % (len(_SPEAK_TLS), _SPEAK_TLS)
+)
+
+
+class TlsListener(Factory):
+    """Puts TLS under the protocols of `site`.
+
+    @param protocols: what `site` speaks (ALPN).
+    @param handshake_seconds: how long a client may take from its first byte to the end of the handshake.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        site: IProtocolFactory,
+        keyring: Keyring,
+        alarm: Alarm,
+        protocols: tuple[bytes, ...],
+        handshake_seconds: float,
+        refused: Refused,
+    ) -> None:
+        self.site = site
+        self.keyring = keyring
+        self.alarm = alarm
+        self.protocols = protocols
+        self.handshake_seconds = handshake_seconds
+        self.refused = refused
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerStream:
+        return ServerStream(self, addr)
+
+    def startFactory(self) -> None:
+        self.site.doStart()
+        self.keyring.start()
+
+    def stopFactory(self) -> None:
+        self.keyring.stop()
+        self.site.doStop()
+
+    def __repr__(self) -> str:
+        return f"<TlsListener {self.keyring!r} for {self.site!r}>"
+
+
+class ServerStream(TlsStream):
+    """A client's connection.
+
+    @ivar credentials: what the handshake has settled; None before its end.
+    """
+
+    def __init__(self, listener: TlsListener, address: IAddress | None) -> None:
+        super().__init__(listener.alarm)
+        self.credentials: Credentials | None = None
+        self._listener = listener
+        self._address = address
+        self._reader: HelloReader | None = HelloReader()
+        self._hello = NO_HELLO
+        self._host: Host = listener.keyring.default
+        self._why = TLS_HANDSHAKE
+
+    # --- the handshake ------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._alarm.set(self, self._listener.handshake_seconds)
+
+    def shaking(self, data: bytes) -> None:
+        if self._reader is None:
+            super().shaking(data)
+            return
+        hello = self._reader.feed(data)
+        if hello is not None:
+            data, self._reader = self._reader.data, None
+            self._meet(hello, data)
+
+    def _meet(self, hello: Hello, data: bytes) -> None:
+        """Choose the host, and let it go on."""
+        self._hello = hello
+        if hello is NO_HELLO and looks_like_http(data):
+            self.transport.write(_NOT_TLS)
+            self.give_up("plain HTTP")
+            return
+        host = self._listener.keyring.find(hello.server_name)
+        if host is None:
+            self._why = TLS_NAME
+            self._alert(UNRECOGNIZED_NAME, f"no certificate for {hello.server_name!r}")
+            return
+        if hello.protocols and not set(hello.protocols) & set(self._listener.protocols):
+            # Going on regardless is what lets attackers redirect one protocol to a server of another (RFC 7301).
+            offered = b" ".join(hello.protocols).decode("ascii", "replace")
+            self._alert(NO_APPLICATION_PROTOCOL, f"none of these protocols is spoken here: {offered}")
+            return
+        self._host = host
+        connection = SSL.Connection(host.context, None)
+        connection.set_accept_state()
+        self.begin(connection, data)
+
+    def _alert(self, code: int, words: str) -> None:
+        self.transport.write(_ALERT + bytes([code]))
+        self.give_up(words)
+
+    def secured(self) -> None:
+        said = self.tls.get_servername() or b""
+        if normal_name(said) != self._hello.server_name:
+            # OpenSSL and we have read different names: nobody knows for whom this connection is.
+            self.abortConnection()
+            return
+        certificate = self.tls.get_peer_certificate(as_cryptography=True) if self._host.client is not None else None
+        forwarded = element(certificate) if certificate is not None else b""
+        self.credentials = Credentials(self._hello.server_name, self._host, self._listener.keyring, forwarded)
+        self.put_above(self._listener.site.buildProtocol(self._address))  # type: ignore[arg-type] # as Twisted calls it
+
+    def failed(self, error: HandshakeError) -> None:
+        if self._reader is not None and not self._reader.data:
+            return  # it never said a word: a look whether the port is open
+        reason, words = self._why, str(error)
+        if error.verdict.code:
+            reason, words = TLS_CERTIFICATE, f"the client's certificate: {error.verdict.words}"
+        elif "peer did not return a certificate" in words:
+            reason = TLS_CERTIFICATE
+        elif "too long" in words:
+            reason = TLS_TIMEOUT
+        address: Any = self._address
+        peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))
+        self._listener.refused(peer, ProxyError(reason, words))
