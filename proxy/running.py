@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Mapping
-from importlib.metadata import version
 from enum import Enum
+from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
 from proxy.admin.control import Refused

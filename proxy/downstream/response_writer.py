@@ -9,8 +9,16 @@ from twisted.internet.interfaces import ITransport
 
 from proxy.errors import INTERNAL, ProxyError
 from proxy.message import BodySource, Fields, RequestHead, Response
-from proxy.message.body import EMPTY
-from proxy.wire import CHUNKED, LAST_CHUNK, UNTIL_CLOSE, encode_chunk, encode_last_chunk, encode_response
+from proxy.message.body import EMPTY, NO_FIELDS
+from proxy.wire import (
+    CHUNKED,
+    LAST_CHUNK,
+    UNTIL_CLOSE,
+    encode_chunk,
+    encode_last_chunk,
+    field_lines,
+    frame_response,
+)
 
 # Below this, joining a chunk's size to its data is cheaper than a second write.
 JOIN_BYTES = 16 * 1024
@@ -51,47 +59,46 @@ class ResponseWriter:
     def write(self, request: RequestHead, response: Response, last: bool) -> None:
         """Write `response` to `request`; `last` says that the connection closes after it."""
         head, body, _ = response
-        length = body.length
-        pairs = list(head.fields.pairs)
         no_body = request.method == b"HEAD" or head.status in (204, 304)
+        framing = b""
         self._framing = 0
-        if length is not None:
+        if body.length is not None:
             if head.status != 204:
-                pairs.append((b"Content-Length", b"%d" % length))
+                framing = b"Content-Length: %d\r\n" % body.length
         elif not no_body:
-            last = self._frame_unknown_length(request, pairs) or last
-        self.last = last
+            framing = self._frame_unknown_length(request)
+            last = last or self._framing == UNTIL_CLOSE
         if last:
-            pairs.append((b"Connection", b"close"))
+            framing += b"Connection: close\r\n"
         elif request.minor == 0:
-            pairs.append((b"Connection", b"keep-alive"))
-        if b"date" not in head.fields:
-            pairs.append((b"Date", self._date()))
+            framing += b"Connection: keep-alive\r\n"
+        self.last = last
         self.begun = False
         self.bytes_out = 0
         try:
-            self._head = encode_response(head.status, head.reason, pairs)
+            if not _has_date(head.fields):
+                framing += b"Date: %b\r\n" % self._date()
+            self._head = frame_response(head.status, head.reason, head.fields, framing)
         except ValueError as error:  # a gate or an application made it
             body.stop()
             self._owner.response_failed(ProxyError(INTERNAL, str(error)), False)
             return
         if no_body:
             body.stop()
-            self.body_end(Fields())
+            self.body_end(NO_FIELDS)
             return
         self._body = body
         body.start(self)
         if self._head:
             self._flush(b"")
 
-    def _frame_unknown_length(self, request: RequestHead, pairs: list[tuple[bytes, bytes]]) -> bool:
-        """Frame a body whose length nobody knows yet; says whether the connection has to close for it."""
+    def _frame_unknown_length(self, request: RequestHead) -> bytes:
+        """Frame a body whose length nobody knows yet: by chunks, or for HTTP/1.0 by the close of the connection."""
         if request.minor == 0:
             self._framing = UNTIL_CLOSE
-            return True
+            return b""
         self._framing = CHUNKED
-        pairs.append((b"Transfer-Encoding", b"chunked"))
-        return False
+        return b"Transfer-Encoding: chunked\r\n"
 
     def _flush(self, data: bytes) -> None:
         head, self._head = self._head, b""
@@ -144,3 +151,9 @@ class ResponseWriter:
         body, self._body = self._body, EMPTY
         self._head = b""
         body.stop()
+
+
+def _has_date(fields: Fields) -> bool:
+    """Asked of the lines: they are there for repeated fields, and searching them is less than making an index."""
+    lines = (fields.lines or field_lines(fields)).lower()
+    return lines.startswith(b"date:") or b"\ndate:" in lines

@@ -16,13 +16,15 @@ class Fields:
     returns new fields.
 
     @ivar pairs: `(name, value)` as bytes, the value without surrounding white space.
+    @ivar lines: these fields as they are written, once somebody has (see `proxy.wire.writer`).
     """
 
-    __slots__ = ("_index", "pairs")
+    __slots__ = ("_index", "lines", "pairs")
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self.pairs: tuple[Pair, ...] = tuple(pairs)
         self._index: dict[bytes, list[bytes]] | None = None
+        self.lines: bytes | None = None
 
     def index(self) -> dict[bytes, list[bytes]]:
         """All values by lower-case name. The caller must not change what it gets."""

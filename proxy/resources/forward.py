@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from typing import Any
 
+from proxy.balance.sticky import StickyCookie
 from proxy.errors import CLIENT_CLOSED, INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import within
 from proxy.flow.replay import Replay
@@ -16,8 +18,7 @@ from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.hop import end_to_end_response
 from proxy.policy.retry import is_repeatable, may_retry, may_retry_status
 from proxy.policy.upgrade import permitted, protocols, switched
-from proxy.resources.attempt import Attempt
-from proxy.resources.hedge import Hedge, MakeAttempt
+from proxy.resources.hedge import Hedge
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
@@ -45,54 +46,48 @@ class Forward:
         self._forwarding = forwarding
         self._own_host = own_host
         self._upgrades = upgrades
-        retry = pool.plan.retry
-        # Decided here, so that what is not asked for costs no request anything.
-        self._guards = pool.breaker is not None or retry.total > 0
-        self._try: MakeAttempt = self._attempt
-        if retry.hedge_after or retry.per_try:
-            self._try = Hedge(self._attempt, pool, pool.alarm)
+        self._hedge = Hedge(self._attempt, pool, pool.alarm)
 
-    async def __call__(self, exchange: Exchange) -> Response:
-        """The response of a server.
+    def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
+        """The response of a server, to be awaited.
 
-        @raise ProxyError: none of those that were tried gave one.
+        What the pool does not ask for costs a request nothing, not even a coroutine.
+
+        @raise ProxyError: the request may not go on; awaited: no server that was tried gave an answer.
         """
         pool = self._pool
         exchange.record.upstream = pool.name
         fields = exchange.head.fields
         upgrade = permitted(protocols(fields), self._upgrades) if b"upgrade" in fields else b""
-        if self._guards:
-            attempt = await self._guarded(exchange, upgrade)
-        else:
-            attempt = await self._loop(exchange, upgrade)
-        if pool.sticky is None:
-            return attempt.response
-        return self._with_cookie(exchange, attempt)
+        return self._guarded(exchange, upgrade) if pool.guarded else self._loop(exchange, upgrade)
 
-    async def _guarded(self, exchange: Exchange, upgrade: bytes) -> Attempt:
-        """The loop behind the circuit breaker, and within its total deadline."""
-        trial = self._pool.admit()
+    async def _guarded(self, exchange: Exchange, upgrade: bytes) -> Response:
+        """The loop behind the circuit breaker and within its total deadline; its response sticks."""
+        pool = self._pool
+        trial = pool.admit()
         passed: bool | None = None
         try:
-            attempt = await self._within_total(exchange, upgrade)
-            passed = attempt.response.head.status not in GATEWAY_STATUSES
+            response = await self._within_total(exchange, upgrade)
+            passed = response.head.status not in GATEWAY_STATUSES
         except ProxyError as error:
             passed = None if error.reason is CLIENT_CLOSED else False
             raise
         finally:
-            self._pool.ended(passed, trial)
-        return attempt
+            pool.ended(passed, trial)
+        return response if pool.sticky is None else self._with_cookie(exchange, response, pool.sticky)
 
-    async def _within_total(self, exchange: Exchange, upgrade: bytes) -> Attempt:
+    async def _within_total(self, exchange: Exchange, upgrade: bytes) -> Response:
         seconds = self._pool.plan.retry.total
         if not seconds:
             return await self._loop(exchange, upgrade)
         late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for all tries")
         return await within(self._pool.alarm, seconds, self._loop(exchange, upgrade), late)
 
-    async def _loop(self, exchange: Exchange, upgrade: bytes) -> Attempt:
+    async def _loop(self, exchange: Exchange, upgrade: bytes) -> Response:
         """Try; where that fails and may be repeated, try another server."""
-        retry = self._pool.plan.retry
+        pool = self._pool
+        retry = pool.plan.retry
+        attempt = self._hedge if pool.hedges else self._attempt
         body = exchange.body
         if body is not EMPTY and retry.retries and is_repeatable(exchange.head.method, retry):
             body = exchange.body = Replay(body, REPLAY_BYTES)
@@ -103,34 +98,39 @@ class Forward:
             while True:
                 record.attempts += 1
                 try:
-                    attempt = await self._try(exchange, tried, upgrade)
-                    if not retry.statuses or not self._repeat_status(attempt, exchange, body):
-                        return attempt
-                    attempt.response.body.stop()
+                    response = await attempt(exchange, tried, upgrade)
+                    if not retry.statuses or not self._repeat_status(response, exchange, body):
+                        return response
+                    response.body.stop()
                 except ProxyError as error:
                     whole = error.retry is Retry.UNSENT or _whole(body)
-                    within = record.attempts > retry.retries or self._pool.may_retry_now()
+                    within = record.attempts > retry.retries or pool.may_retry_now()
                     if not may_retry(error, exchange.head, record.attempts, whole, within, retry):
                         raise
                 if not repeating:
                     repeating = True
-                    self._pool.retrying += 1
+                    pool.retrying += 1
         finally:
             if repeating:
-                self._pool.retrying -= 1
+                pool.retrying -= 1
 
-    def _repeat_status(self, attempt: Attempt, exchange: Exchange, body: BodySource) -> bool:
+    def _repeat_status(self, response: Response, exchange: Exchange, body: BodySource) -> bool:
         """Whether a response came that the operator would rather have from another server."""
         pool = self._pool
-        status, attempts = attempt.response.head.status, exchange.record.attempts
+        status, attempts = response.head.status, exchange.record.attempts
         if status not in pool.plan.retry.statuses:
             return False
         return may_retry_status(status, exchange.head, attempts, _whole(body), pool.may_retry_now(), pool.plan.retry)
 
-    async def _attempt(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Attempt:
+    async def _attempt(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Response:
         """One server, one connection, one request on it."""
         record = exchange.record
-        connection, server = await self._pool.lease(exchange, tried)
+        server = self._pool.choose(exchange, tried)
+        connection = server.take_idle() if server is not None and not tried else None
+        if server is None or connection is None:
+            connection, server = await self._pool.lease(exchange, tried, server)
+        else:
+            tried.append(server)
         record.server = server.name
         record.reused = connection.served > 0
         record.sent_at = sent_at = server.now()
@@ -153,7 +153,8 @@ class Forward:
             server.refused(f"status {head.status}")
         else:
             server.answered(server.now() - sent_at)
-        return Attempt(server, response)
+        exchange.server = server
+        return response
 
     def _request(self, exchange: Exchange, server: ProxyClientFactory, upgrade: bytes) -> bytes:
         """The head of the request, ready for the wire."""
@@ -173,14 +174,14 @@ class Forward:
             framing = b"Content-Length: %d\r\n" % body.length
         return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (head.method, head.target, lines, framing)
 
-    def _with_cookie(self, exchange: Exchange, attempt: Attempt) -> Response:
+    def _with_cookie(
+        self, exchange: Exchange, response: Response, sticky: StickyCookie[ProxyClientFactory]
+    ) -> Response:
         """The response, with the cookie that makes the client stick, unless it sticks already."""
-        sticky = self._pool.sticky
-        response = attempt.response
-        assert sticky is not None
-        if sticky.find(exchange.head.fields, self._pool.servers) is attempt.server:
+        server = exchange.server
+        if sticky.find(exchange.head.fields, self._pool.servers) is server:
             return response
-        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(attempt.server, exchange.scheme)))
+        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(server, exchange.scheme)))
         return response._replace(head=response.head._replace(fields=fields))
 
     def __repr__(self) -> str:
@@ -202,7 +203,7 @@ def _response(head: ResponseHead, connection: UpstreamConnection, method: bytes,
     body: BodySource = connection.body
     if body is EMPTY and (method == b"HEAD" or head.status == 304):
         body = HeadOnly(_told_length(head))
-    return Response(ResponseHead(head.status, head.reason, Fields(end_to_end_response(head.fields))), body)
+    return Response(connection.passed_on(head), body)
 
 
 def _told_length(head: ResponseHead) -> int | None:

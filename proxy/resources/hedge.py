@@ -12,13 +12,12 @@ from typing import Any
 from proxy.alarm import Alarm
 from proxy.errors import INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import Race
-from proxy.message import EMPTY, Exchange
+from proxy.message import EMPTY, Exchange, Response
 from proxy.policy.retry import is_repeatable
-from proxy.resources.attempt import Attempt
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
 
-MakeAttempt = Callable[[Exchange, list[ProxyClientFactory], bytes], Coroutine[Any, Any, Attempt]]
+MakeAttempt = Callable[[Exchange, list[ProxyClientFactory], bytes], Coroutine[Any, Any, Response]]
 
 
 class Hedge:
@@ -32,7 +31,7 @@ class Hedge:
         self._pool = pool
         self._alarm = alarm
 
-    async def __call__(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Attempt:
+    async def __call__(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Response:
         """The first answer.
 
         @raise ProxyError: there is none, or not in time.
@@ -54,9 +53,9 @@ class _Heat:
         self._hedged = False
         self._first_sent_at = 0.0
         # The server that is too late has done nothing wrong: the reason speaks against nobody.
-        self._race: Race[Attempt] = Race(alarm, ProxyError(INTERNAL, "another server was faster"))
+        self._race: Race[Response] = Race(alarm, ProxyError(INTERNAL, "another server was faster"))
 
-    async def run(self, upgrade: bytes) -> Attempt:
+    async def run(self, upgrade: bytes) -> Response:
         retry = self._pool.plan.retry
         if retry.hedge_after and self._may_hedge(upgrade):
             self._race.after(retry.hedge_after, self._hedge)
@@ -64,13 +63,13 @@ class _Heat:
             self._race.after(retry.per_try, self._late)
         try:
             self._race.enter(self._attempt(self._exchange, self._tried, upgrade))
-            attempt = await self._race.result()
+            response = await self._race.result()
         finally:
             if self._hedged:
                 self._pool.retrying -= 1
         if self._hedged:
-            self._note(attempt)
-        return attempt
+            self._note()
+        return response
 
     def _may_hedge(self, upgrade: bytes) -> bool:
         exchange = self._exchange
@@ -96,9 +95,10 @@ class _Heat:
         seconds = self._pool.plan.retry.per_try
         self._race.give_up(ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT))
 
-    def _note(self, attempt: Attempt) -> None:
+    def _note(self) -> None:
         """Both have written into the record: what stands there at the end is the one that answered."""
         record = self._exchange.record
-        record.server = attempt.server.name
-        if attempt.server is self._tried[self._before]:
+        server = self._exchange.server
+        record.server = server.name
+        if server is self._tried[self._before]:
             record.sent_at = self._first_sent_at

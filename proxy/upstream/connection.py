@@ -36,6 +36,7 @@ from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
 from proxy.message import EMPTY, BodySink, BodySource, Deadlines, Fields, ResponseHead
+from proxy.policy.hop import end_to_end_response
 from proxy.upstream.home import Home
 from proxy.upstream.request_writer import RequestWriter
 from proxy.wire import UNTIL_CLOSE, ResponseLimits, ResponseReader
@@ -50,6 +51,8 @@ class State(Enum):
 
 
 IDLE, WAITING, BODY, TUNNEL, CLOSED = State
+
+_NOTHING = ResponseHead(0, b"", Fields())
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -82,6 +85,7 @@ class UpstreamConnection(Protocol):
         self._splice: Splice | None = None
         self._lost: Failure | None = None
         self._idle_since = 0.0
+        self._memory = (_NOTHING, _NOTHING)
 
     # --- a request goes out -------------------------------------------------------------------------------
 
@@ -248,6 +252,20 @@ class UpstreamConnection(Protocol):
         else:
             self._state = BODY
         answer.keep(head)
+
+    def passed_on(self, head: ResponseHead) -> ResponseHead:
+        """What of a head goes on to the client: all that is end to end.
+
+        A server that answers with the same head, byte for byte, has the same answer passed on: the reader gives the
+        same object for it then, and so do we (a fifth of what a small request costs, in instructions).
+
+        @raise ProxyError: it may not go on.
+        """
+        received, passed_on = self._memory
+        if head is not received:
+            passed_on = ResponseHead(head.status, head.reason, Fields(end_to_end_response(head.fields)))
+            self._memory = (head, passed_on)
+        return passed_on
 
     @property
     def body(self) -> BodySource:

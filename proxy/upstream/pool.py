@@ -166,26 +166,19 @@ class Pool:
 
     # --- a connection for an exchange ---------------------------------------------------------------------
 
-    def lease_now(self, exchange: Exchange, tried: list[ProxyClientFactory]) -> Lease | None:
-        """The same as `lease`, if it takes no waiting: an idle connection to the server whose turn it is."""
-        if tried or self._queue:
-            return None
-        server = self._choose(exchange, tried)
-        connection = server.take_idle() if server is not None else None
-        if server is None or connection is None:
-            return None
-        tried.append(server)
-        return Lease(connection, server)
-
-    async def lease(self, exchange: Exchange, tried: list[ProxyClientFactory]) -> Lease:
+    async def lease(
+        self, exchange: Exchange, tried: list[ProxyClientFactory], server: ProxyClientFactory | None = None
+    ) -> Lease:
         """A connection for `exchange`, to a server that it has not tried yet if there is one.
 
+        What needs no waiting is done without a coroutine of its own: see `Forward._attempt`.
+
         @param tried: those that failed it; the one that is tried now is added.
+        @param server: what `choose` said, where it was asked.
         @raise ProxyError: no server, no room, no time, or the server could not be reached.
         """
-        server = self._choose(exchange, tried)
         if server is None:
-            server = await self._wait_for(exchange, tried)
+            server = self.choose(exchange, tried) or await self._wait_for(exchange, tried)
         # After a failure only a new connection will do: what killed one idle connection has mostly killed them all.
         connection = None if tried else server.take_idle()
         tried.append(server)
@@ -197,8 +190,11 @@ class Pool:
                 raise
         return Lease(connection, server)
 
-    def _choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
-        """A server that has room; None while all that are healthy are full."""
+    def choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
+        """A server that has room; None while all that are healthy are full.
+
+        @raise ProxyError: there is none, however long anybody waits.
+        """
         sticky = self.sticky
         if sticky is not None:
             server = sticky.find(exchange.head.fields, self.servers, tried)
@@ -232,7 +228,7 @@ class Pool:
         server = None
         while server is None:
             await self._wait(until - self.alarm.now())
-            server = self._choose(exchange, tried)
+            server = self.choose(exchange, tried)
         return server
 
     async def _wait(self, seconds: float) -> None:

@@ -4,7 +4,15 @@ from proxy.wire.framing import CHUNKED, UNTIL_CLOSE, request_body_length, respon
 from proxy.wire.reader import End
 from proxy.wire.request_reader import RequestLimits, RequestReader
 from proxy.wire.response_reader import ResponseLimits, ResponseReader
-from proxy.wire.writer import LAST_CHUNK, encode_chunk, encode_last_chunk, encode_request, encode_response
+from proxy.wire.writer import (
+    LAST_CHUNK,
+    encode_chunk,
+    encode_last_chunk,
+    encode_request,
+    encode_response,
+    field_lines,
+    frame_response,
+)
 
 __all__ = [
     "CHUNKED",
@@ -19,6 +27,8 @@ __all__ = [
     "encode_last_chunk",
     "encode_request",
     "encode_response",
+    "field_lines",
+    "frame_response",
     "request_body_length",
     "response_body_length",
 ]

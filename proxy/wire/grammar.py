@@ -68,13 +68,17 @@ FIELD_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]
 #: The same with white space after the value: rare, and slower to look for. The value keeps it.
 FIELD_LINE_TRAILING_SPACE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]*+)\r\n")
 
-_FIELD_LINES = rb"(?:[" + TCHAR + rb"]++:\x20[" + _VALUE + rb"]*+\r\n)*+\r\n"
+_LINES = rb"(?:[" + TCHAR + rb"]++:\x20[" + _VALUE + rb"]*+\r\n)*+"
+_FIELD_LINES = _LINES + rb"\r\n"
 
 #: Whole heads as we write them: no leniency, our own version, what we send in place of a target.
 REQUEST_HEAD = re.compile(
     rb"[" + TCHAR + rb"]++\x20(?:(?=/)" + _PATH_ABEMPTY + _QUERY_PART + rb"|\*)\x20HTTP/1\.1\r\n" + _FIELD_LINES
 )
 RESPONSE_HEAD = re.compile(rb"HTTP/1\.1\x20[1-9][0-9]{2}\x20[" + _VALUE + rb"]*+\r\n" + _FIELD_LINES)
+#: The parts of such a head: its first line, and its field lines.
+STATUS_LINE_WRITTEN = re.compile(rb"HTTP/1\.1\x20[1-9][0-9]{2}\x20[" + _VALUE + rb"]*+\r\n")
+FIELD_LINES = re.compile(_LINES)
 CHUNKED_END = re.compile(rb"0\r\n" + _FIELD_LINES)
 
 #: A byte that no start line and no field line may hold: a control character, or half of a line end. A CR that is the

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from proxy.message import Fields
 from proxy.message.fields import Pair
-from proxy.wire.grammar import CHUNKED_END, REQUEST_HEAD, RESPONSE_HEAD
+from proxy.wire.grammar import CHUNKED_END, FIELD_LINES, REQUEST_HEAD, RESPONSE_HEAD, STATUS_LINE_WRITTEN
 
 #: The end of a chunked body without trailers (RFC 9112 section 7.1).
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -29,6 +30,37 @@ def encode_response(status: int, reason: bytes, pairs: Iterable[Pair]) -> bytes:
     @raise ValueError: this is no response head, or would be read as another one.
     """
     return _encode(b"HTTP/1.1 %d %b" % (status, reason), pairs, RESPONSE_HEAD)
+
+
+def frame_response(status: int, reason: bytes, fields: Fields, framing: bytes) -> bytes:
+    """The head of a response whose fields mostly came from a server: what was written once is not written again.
+
+    @param framing: further field lines, ready for the wire; the caller's own words.
+    @raise ValueError: this is no response head.
+    """
+    return b"%b%b%b\r\n" % (_status_line(status, reason), fields.lines or field_lines(fields), framing)
+
+
+@lru_cache(maxsize=256)
+def _status_line(status: int, reason: bytes) -> bytes:
+    line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
+    if not STATUS_LINE_WRITTEN.fullmatch(line):
+        raise ValueError(f"not a status line: {line[:300]!r}")
+    return line
+
+
+def field_lines(fields: Fields) -> bytes:
+    """Fields as lines, each with its CRLF; written and checked once for each `Fields`.
+
+    @raise ValueError: one of them is no field line.
+    """
+    lines = fields.lines
+    if lines is None:
+        lines = b"\r\n".join([*[b": ".join(pair) for pair in fields.pairs], b""])
+        if lines.count(b"\n") != len(fields.pairs) or not FIELD_LINES.fullmatch(lines):
+            raise ValueError(f"not field lines: {lines[:300]!r}")
+        fields.lines = lines
+    return lines
 
 
 def encode_chunk(data: bytes) -> bytes:
