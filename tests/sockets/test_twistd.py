@@ -191,8 +191,8 @@ def test_a_stop_with_nothing_to_do_takes_no_time(run_proxy: Callable[..., Runnin
     with proxy.connect() as client:
         client.get(b"/")
         began = time.monotonic()
-        proxy.process.send_signal(signal.SIGINT)
-        assert ended_by(proxy.process, signal.SIGINT)
+        proxy.process.send_signal(signal.SIGTERM)
+        assert ended_by(proxy.process, signal.SIGTERM)
         assert time.monotonic() - began < 2
 
 

@@ -1,0 +1,437 @@
+"""Upstreams that stay up, with real servers on loopback that die, drag, come back and move."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.names import dns
+
+from tests.sockets.stage import eventually
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.proxy import RunningProxy
+
+SERVERS = 3
+
+
+class Origin:
+    """A server that says its name, and does what the test has told it.
+
+    @ivar status: of every answer.
+    @ivar delay: seconds before it.
+    @ivar seen: targets of the requests that came, probes aside.
+    """
+
+    def __init__(self, name: str, host: str = LOOPBACK, port: int = 0) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self.status = 200
+        self.health = 200
+        self.delay = 0.0
+        self.seen: list[str] = []
+        self.cookies: list[str | None] = []
+        self._server: ThreadingHTTPServer | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        origin = self
+
+        class Answering(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                probe = self.path == "/healthz"
+                if not probe:
+                    origin.seen.append(self.path)
+                    origin.cookies.append(self.headers.get("Cookie"))
+                    time.sleep(origin.delay)
+                body = origin.name.encode()
+                with contextlib.suppress(OSError):
+                    self.send_response(origin.health if probe else origin.status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, *_: object) -> None:
+                """The proxy hangs up on whom it does not need."""
+
+        self._server = Server((self.host, self.port), Answering)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Nobody listens there any more."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def origins() -> Iterator[list[Origin]]:
+    servers = [Origin(f"s{number}") for number in range(SERVERS)]
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+Run = Callable[..., RunningProxy]
+
+
+def serve(run_proxy: Run, origins: list[Origin], upstream: str, more: str = "") -> RunningProxy:
+    urls = ", ".join(f"{{url: '{origin.url}', name: {origin.name}}}" for origin in origins)
+    text = f"upstreams: {{api: {{servers: [{urls}], {upstream}}}}}\nroutes: [{{path: /, upstream: api}}]\n{more}"
+    return run_proxy(text)
+
+
+def asked(proxy: RunningProxy, count: int) -> Counter[str]:
+    """Who answers so many requests, one after the other."""
+    names: Counter[str] = Counter()
+    with proxy.connect() as client:
+        for number in range(count):
+            answer = client.get(b"/%d" % number)
+            assert answer.status == 200, answer
+            names[answer.body.decode()] += 1
+    return names
+
+
+def test_servers_take_turns(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins, "balance: round_robin")
+    assert asked(proxy, 30) == {"s0": 10, "s1": 10, "s2": 10}
+
+
+def test_a_hash_keeps_a_client_with_its_server(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins, "balance: {hash: 'header:X-User'}")
+    with proxy.connect() as client:
+        by_user = {
+            user: {client.get(b"/", b"X-User: %d" % user).body for _ in range(3)} for user in range(30)
+        }
+    assert all(len(names) == 1 for names in by_user.values())
+    assert len(set.union(*by_user.values())) == SERVERS
+
+
+def test_probes_take_a_server_out_and_bring_it_back(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins, "health: {path: /healthz, interval: 200ms, timeout: 150ms, rise: 1, fall: 2}")
+    eventually(lambda: proxy.log.count("unknown -> up") == SERVERS)
+    origins[1].health = 500
+    eventually(lambda: "server s1 failing -> down: status 500" in proxy.log)
+    assert asked(proxy, 20) == {"s0": 10, "s2": 10}
+    origins[1].health = 200
+    eventually(lambda: "-> up: status 200" in proxy.log.partition("-> down")[2])
+    assert asked(proxy, 30)["s1"] == 10
+
+
+def test_a_server_that_dies_fails_no_request_that_may_be_repeated(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins, "ejection: {failures: 2, first: 1s}")
+    assert len(asked(proxy, 9)) == SERVERS
+    origins[0].stop()
+    names = asked(proxy, 40)
+    assert sum(names.values()) == 40
+    assert "s0" not in names
+    assert "server s0 in -> ejected: 2 failures in a row" in proxy.log
+    assert any(line["attempts"] == 2 for line in proxy.access_log())
+    origins[0].start()
+    eventually(lambda: "server s0 ejected -> in" in proxy.log)
+    assert asked(proxy, 30)["s0"] == 10
+
+
+def test_a_backup_waits_for_its_time(run_proxy: Run, origins: list[Origin]) -> None:
+    first, second = origins[:2]
+    proxy = run_proxy(
+        f"upstreams: {{api: {{servers: ['{first.url}', {{url: '{second.url}', backup: true}}], "
+        "health: {path: /healthz, interval: 200ms, timeout: 150ms, rise: 1, fall: 1}}}\n"
+        "routes: [{upstream: api}]\n"
+    )
+    eventually(lambda: proxy.log.count("unknown -> up") == 2)
+    assert asked(proxy, 10) == {"s0": 10}
+    first.health = 503
+    eventually(lambda: "-> down" in proxy.log)
+    assert asked(proxy, 10) == {"s1": 10}
+
+
+def test_a_status_that_counts_as_failure_goes_to_another_server(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins, "retries: {count: 2, statuses: [503]}, ejection: false")
+    origins[0].status = 503
+    assert "s0" not in asked(proxy, 30)
+    origins[1].status = origins[2].status = 503
+    with proxy.connect() as client:
+        assert client.get(b"/").status == 503
+        before = sum(len(origin.seen) for origin in origins)
+        assert client.request(b"POST", b"/", body=b"x").status == 503
+        assert sum(len(origin.seen) for origin in origins) == before + 1, "POST is not repeated"
+
+
+def test_a_cookie_keeps_a_client_and_its_server_does_not_see_it(run_proxy: Run, origins: list[Origin]) -> None:
+    sticky = "sticky: {cookie: srv, key: '${KEY:-0123456789abcdef0123}'}"
+    proxy = serve(run_proxy, origins, sticky)
+    with proxy.connect() as client:
+        first = client.get(b"/")
+        crumb, _, attributes = (first.field(b"Set-Cookie") or b"").partition(b"; ")
+        assert crumb.startswith(b"srv=")
+        assert b"HttpOnly" in attributes
+        assert b"Secure" not in attributes, "this client came over http"
+        for _ in range(8):
+            answer = client.get(b"/", b"Cookie: a=b; " + crumb)
+            assert answer.body == first.body
+            assert answer.field(b"Set-Cookie") is None
+    home = next(origin for origin in origins if origin.name.encode() == first.body)
+    assert home.cookies[1:] == ["a=b"] * 8
+    other = serve(run_proxy, origins, sticky)
+    with other.connect() as client:
+        assert client.get(b"/", b"Cookie: " + crumb).body == first.body, "it survives a restart"
+        home.stop()
+        moved = client.get(b"/", b"Cookie: " + crumb)
+        assert moved.status == 200
+        assert moved.field(b"Set-Cookie") is not None
+
+
+def test_a_full_queue_is_a_503_that_says_when_to_come_again(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins[:1], "connections: 1, queue: {size: 1, wait: 300ms}")
+    origins[0].delay = 1.0
+    with proxy.connect() as working, proxy.connect() as waiting, proxy.connect() as refused:
+        working.send(b"GET /working HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: origins[0].seen == ["/working"])
+        waiting.send(b"GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.1)
+        answer = refused.get(b"/refused")
+        assert (answer.status, answer.field(b"Retry-After")) == (503, b"1")
+        assert b"upstream.queue.full" in answer.body
+        answer = waiting.read_answer()
+        assert answer.status == 503
+        assert b"upstream.queue.timeout" in answer.body
+        assert working.read_answer().status == 200
+    assert origins[0].seen == ["/working"]
+
+
+def test_who_waits_gets_the_first_free_server(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins[:1], "connections: 1, queue: 10")
+    origins[0].delay = 0.1
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(proxy.connect()) for _ in range(4)]
+        for number, client in enumerate(clients):
+            client.send(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
+            time.sleep(0.02)
+        assert [client.read_answer().status for client in clients] == [200] * 4
+    assert origins[0].seen == ["/0", "/1", "/2", "/3"]
+
+
+def test_a_server_that_came_back_starts_slowly(run_proxy: Run, origins: list[Origin]) -> None:
+    health = "health: {path: /healthz, interval: 100ms, timeout: 80ms, rise: 1, fall: 1}, slow_start: 1h"
+    proxy = serve(run_proxy, origins[:2], health)
+    eventually(lambda: proxy.log.count("unknown -> up") == 2)
+    origins[1].health = 500
+    eventually(lambda: "server s1 failing -> down" in proxy.log or "server s1 up -> down" in proxy.log)
+    origins[1].health = 200
+    eventually(lambda: "server s1 down -> up" in proxy.log or "server s1 rising -> up" in proxy.log)
+    names = asked(proxy, 66)
+    assert 3 <= names["s1"] <= 10, "a tenth of its share, at first"
+
+
+def test_a_second_server_overtakes_a_slow_one(run_proxy: Run, origins: list[Origin]) -> None:
+    proxy = serve(run_proxy, origins[:2], "retries: {count: 1, hedge_after: 100ms}")
+    origins[0].delay = 2.0
+    began = time.monotonic()
+    assert asked(proxy, 4) == {"s1": 4}
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_split_has_its_shares_and_keeps_who_is_known(run_proxy: Run, origins: list[Origin]) -> None:
+    stable, canary = origins[:2]
+    proxy = run_proxy(
+        f"upstreams: {{stable: {{servers: '{stable.url}'}}, canary: {{servers: '{canary.url}'}}}}\n"
+        "routes:\n"
+        "  - {path: /lots, split: [{upstream: stable, weight: 3}, {upstream: canary, weight: 1}]}\n"
+        "  - {path: /, split: {by: 'header:X-User', branches: [stable, canary]}}\n"
+    )
+    with proxy.connect() as client:
+        lots = Counter(client.get(b"/lots").body for _ in range(200))
+        assert 25 <= lots[b"s1"] <= 80
+        for user in range(10):
+            assert len({client.get(b"/", b"X-User: %d" % user).body for _ in range(3)}) == 1
+
+
+def test_a_circuit_opens_and_closes(run_proxy: Run, origins: list[Origin]) -> None:
+    breaker = "breaker: {minimum: 5, ratio: 50%, window: 10s, open: 300ms, trials: 1}, ejection: false, retries: 0"
+    proxy = serve(run_proxy, origins[:1], breaker)
+    origins[0].status = 502
+    with proxy.connect() as client:
+        assert [client.get(b"/").status for _ in range(5)] == [502] * 5
+        answer = client.get(b"/")
+        assert answer.status == 503
+        assert b"upstream.circuit.open" in answer.body
+        origins[0].status = 200
+        time.sleep(0.4)
+        assert client.get(b"/").status == 200
+    assert "circuit closed -> open" in proxy.log
+    assert "circuit half open -> closed" in proxy.log
+
+
+def test_a_server_on_a_unix_socket_is_probed_and_used(run_proxy: Run, tmp_path: Path) -> None:
+    path = tmp_path / "app.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nunix")
+
+    threading.Thread(target=answer, daemon=True).start()
+    proxy = run_proxy(
+        f"upstreams: {{api: {{servers: 'unix:{path}', health: {{path: /, interval: 1s, timeout: 500ms}}}}}}\n"
+        "routes: [{upstream: api}]\n"
+    )
+    eventually(lambda: "unknown -> up: status 200" in proxy.log)
+    assert asked(proxy, 3) == {"unix": 3}
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+class NameServer:
+    """A name server on loopback; what it knows may change.
+
+    @ivar addresses: of every name that is asked for; None for a name server that is silent.
+    """
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses: tuple[str, ...] | None = addresses
+        self.asked = 0
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((LOOPBACK, 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                data, peer = self._socket.recvfrom(4096)
+                self.asked += 1
+                if self.addresses is not None:
+                    self._socket.sendto(self._answer(data), peer)
+
+    def _answer(self, data: bytes) -> bytes:
+        message: Any = dns.Message()
+        message.fromStr(data)
+        message.answer = 1
+        [query] = message.queries
+        if query.type == dns.A:
+            message.answers = [
+                dns.RRHeader(query.name.name, dns.A, ttl=0, payload=dns.Record_A(address, 0))
+                for address in self.addresses or ()
+            ]
+        if not self.addresses:
+            message.rCode = dns.ENAME
+        return bytes(message.toStr())
+
+
+@pytest.fixture
+def named() -> Iterator[tuple[NameServer, list[Origin]]]:
+    """Two servers on one port of two loopback addresses, and a name server that knows the first."""
+    port = free_port()
+    origins = [Origin("two", "127.0.0.2", port), Origin("three", "127.0.0.3", port)]
+    server = NameServer("127.0.0.2")
+    yield server, origins
+    server.close()
+    for origin in origins:
+        origin.stop()
+
+
+def named_proxy(run_proxy: Run, server: NameServer, port: int) -> RunningProxy:
+    return run_proxy(
+        f"resolver: {{servers: '{LOOPBACK}:{server.port}', min_ttl: 300ms, max_ttl: 300ms, timeout: 1s}}\n"
+        f"upstreams: {{api: {{servers: 'http://api.test:{port}'}}}}\n"
+        "routes: [{upstream: api}]\n"
+    )
+
+
+def test_servers_come_and_go_with_their_name(run_proxy: Run, named: tuple[NameServer, list[Origin]]) -> None:
+    server, origins = named
+    proxy = named_proxy(run_proxy, server, origins[0].port)
+    assert asked(proxy, 4) == {"two": 4}
+    server.addresses = ("127.0.0.3", "127.0.0.2")
+    eventually(lambda: "api.test@127.0.0.3" in proxy.log)
+    assert asked(proxy, 10) == {"two": 5, "three": 5}
+    server.addresses = ("127.0.0.3",)
+    eventually(lambda: "is no longer behind api.test" in proxy.log)
+    assert asked(proxy, 4) == {"three": 4}
+    server.addresses = None
+    eventually(lambda: "what is known holds" in proxy.log, 10.0)
+    assert asked(proxy, 4) == {"three": 4}
+    assert "DNSDatagramProtocol" not in proxy.log, "no line for each question"
+
+
+def test_a_name_that_does_not_resolve_yet(run_proxy: Run, named: tuple[NameServer, list[Origin]]) -> None:
+    server, origins = named
+    server.addresses = ()
+    proxy = named_proxy(run_proxy, server, origins[0].port)
+    with proxy.connect() as client:
+        answer = client.get(b"/")
+        assert answer.status == 503
+        assert b"upstream.name.unresolved" in answer.body
+        assert answer.field(b"Retry-After") is not None
+        assert "asking again" in proxy.log
+        server.addresses = ("127.0.0.2",)
+        eventually(lambda: "api.test@127.0.0.2" in proxy.log)
+        assert client.get(b"/").body == b"two"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_localhost_is_found_whichever_family_listens(run_proxy: Run, host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip(f"no {host} here")
+    listener.close()
+    if family == socket.AF_INET6:
+        listener = socket.create_server((host, 0), family=family)
+        port = listener.getsockname()[1]
+        threading.Thread(target=answer_once, args=(listener,), daemon=True).start()
+    else:
+        port = Origin("four").port
+    proxy = run_proxy(f"upstreams: {{api: {{servers: 'http://localhost:{port}'}}}}\nroutes: [{{upstream: api}}]\n")
+    began = time.monotonic()
+    assert asked(proxy, 1) == {"four" if family == socket.AF_INET else "six": 1}
+    assert time.monotonic() - began < 0.5
+
+
+def answer_once(listener: socket.socket) -> None:
+    with listener:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nsix")
