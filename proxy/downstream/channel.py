@@ -22,7 +22,8 @@ from proxy.errors import BODY_TIMEOUT, CLIENT_CLOSED, HEAD_TIMEOUT, INTERNAL, WR
 from proxy.flow.splice import NEAR, Splice, close_after_flush, half_close
 from proxy.flow.walk import Walk
 from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
-from proxy.message import EMPTY, BytesBody, Exchange, Fields, Peer, RequestHead, Response, ResponseHead
+from proxy.message import EMPTY, BytesBody, Exchange, Peer, RequestHead, Response, ResponseHead, Tunnel
+from proxy.message.head import NO_REQUEST
 from proxy.policy.answer import answer
 from proxy.policy.hop import end_to_end_response
 from proxy.wire import RequestReader, encode_response
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from proxy.downstream.site import ProxySite
 
 log = Logger()
-
-#: Stands for the request of a client whose bytes were none.
-NO_REQUEST = RequestHead(b"", b"", b"", 1, Fields())
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -71,8 +69,7 @@ class ProxyChannel(Protocol):
         self._alarm.set(self, self.site.deadlines.request_head)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._state is TUNNEL:
-            assert self._splice is not None
+        if self._splice is not None:
             self._splice.received(NEAR, data)
         elif self._state is not LINGER:
             self._reader.feed(data)
@@ -119,10 +116,10 @@ class ProxyChannel(Protocol):
         """We closed our half ourselves."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        state, self._state = self._state, CLOSED
+        self._state = CLOSED
         self._alarm.clear(self)
         self.site.closed(self)
-        if state is TUNNEL and self._splice is not None:
+        if self._splice is not None:
             self._splice.lost(NEAR)
         else:
             self._drop_exchange(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
@@ -155,6 +152,8 @@ class ProxyChannel(Protocol):
                     break
                 if type(event) is RequestHead:
                     self._begin(event)
+                    if self._body is None and self._state is EXCHANGE:
+                        break  # what comes next is another request, and waits for the end of this one
                 elif self._body is not None:
                     if type(event) is bytes:
                         self._body.push(event)
@@ -177,9 +176,10 @@ class ProxyChannel(Protocol):
         """After reading: have the deadline and the pace that the state asks for."""
         state = self._state
         if state is EXCHANGE:
-            held = self._body is not None and self._body.held
-            self._set_reading(not held and self._reader.buffered < WINDOW_BYTES)
-            self._watch_body()
+            body = self._body
+            self._set_reading((body is None or not body.held) and self._reader.buffered < WINDOW_BYTES)
+            if body is not None:
+                self._watch_body()
         elif state is IDLE:
             self._set_reading(not self._clogged)
             if self._clogged:
@@ -229,12 +229,12 @@ class ProxyChannel(Protocol):
         self._exchange = exchange = self.site.open_exchange(head, self._body or EMPTY, self.peer, self._interim)
         try:
             self.site.admission.admit(exchange, self._forwarder)
-            route = self.site.getResourceFor(exchange)
+            way = self.site.getResourceFor(exchange).respond(exchange)
         except ProxyError as error:
             self._failed(error)
-            return
-        self._walk = Walk(route.respond(exchange), self._respond, self._failed)
-        self._walk.start()
+        else:
+            self._walk = Walk(way, self._respond, self._failed)
+            self._walk.start()
 
     def _interim(self, head: ResponseHead) -> None:
         """Pass a 1xx on (RFC 9110 section 15.2: never to an HTTP/1.0 client)."""
@@ -250,7 +250,7 @@ class ProxyChannel(Protocol):
         exchange.record.status = response.head.status
         exchange.record.head_at = self._alarm.now()
         if response.tunnel is not None:
-            self._join(exchange, response)
+            self._join(exchange, response.head, response.tunnel)
             return
         another = self._reader.complete and self._reader.keep_alive and self.site.keeps_alive(self._requests)
         self._writer.write(exchange.head, response, not another)
@@ -294,7 +294,7 @@ class ProxyChannel(Protocol):
         self._alarm.set(self, self.site.deadlines.keep_alive)
         if self._reader.buffered:
             self._advance()
-        else:
+        elif self._clogged or not self._reading:
             self._settle()
 
     def response_failed(self, error: ProxyError, begun: bool) -> None:
@@ -335,10 +335,7 @@ class ProxyChannel(Protocol):
 
     # --- leaving HTTP -------------------------------------------------------------------------------------
 
-    def _join(self, exchange: Exchange, response: Response) -> None:
-        tunnel = response.tunnel
-        assert tunnel is not None
-        head = response.head
+    def _join(self, exchange: Exchange, head: ResponseHead, tunnel: Tunnel) -> None:
         self.transport.write(encode_response(head.status, head.reason, head.fields.pairs))
         self._state = TUNNEL
         self._splice = splice = Splice(

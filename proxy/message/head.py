@@ -26,6 +26,10 @@ class RequestHead(NamedTuple):
     fields: Fields
 
 
+#: Stands for the request of a client whose bytes were none.
+NO_REQUEST = RequestHead(b"", b"", b"", 1, Fields())
+
+
 class ResponseHead(NamedTuple):
     """The head of a response, interim (1xx) or final.
 
