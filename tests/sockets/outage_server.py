@@ -11,7 +11,7 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, p
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            method, target, _ = head.split(b" ", 2)
+            _, target, _ = head.split(b" ", 2)
             if target != b"/health":
                 await asyncio.sleep(pause)
             lines = (b"HTTP/1.1 200 OK", b"X-Server: %d" % port, b"Content-Length: %d" % len(target))

@@ -163,7 +163,6 @@ def test_no_request_fails_while_servers_do(park: ProcessPark, run_proxy: Callabl
     assert max(steady) < 1.5 * min(steady)
     last = [asked for asked in outage.asked if asked.began > outage.continued + NOTICED_SECONDS]
     assert stopped in {asked.server for asked in last}
-    assert f"{killed}" in proxy.log
 
 
 def figures(outage: Outage, proxy: RunningProxy) -> str:
@@ -175,7 +174,8 @@ def figures(outage: Outage, proxy: RunningProxy) -> str:
     slow = [asked for asked in outage.asked if asked.ended - asked.began > 1.0]
     last = max((asked.began for asked in slow), default=outage.stopped) - outage.stopped
     return (
-        f"{count} requests, {failed} failed; attempts: {dict(sorted(repeated.items()))}; median "
-        f"{seconds[count // 2] * 1000:.0f} ms, 99 % {seconds[count * 99 // 100] * 1000:.0f} ms, worst {seconds[-1]:.2f} s;"
-        f" {len(slow)} waited for the stopped server, the last began {last:.2f} s after it stopped"
+        f"{count} requests, {failed} failed; attempts: {dict(sorted(repeated.items()))}; "
+        f"median {seconds[count // 2] * 1000:.0f} ms, 99 % {seconds[count * 99 // 100] * 1000:.0f} ms, "
+        f"worst {seconds[-1]:.2f} s; {len(slow)} waited for the stopped server, "
+        f"the last began {last:.2f} s after it stopped"
     )
