@@ -19,7 +19,7 @@ from twisted.web.static import File
 from proxy import limits
 from proxy.admin.access_log import AccessLog
 from proxy.alarm import Alarm
-from proxy.assemble_pools import PoolBuilder, key_rule
+from proxy.assemble_pools import PoolBuilder, key_rule, same_upstream, successor
 from proxy.config import Config, Loaded
 from proxy.config import gates as gate_wishes
 from proxy.config import routes as route_wishes
@@ -63,9 +63,13 @@ class Listener(NamedTuple):
     site: ProxySite
 
 
+Apps = dict[tuple[str, bytes], Any]
+
+
 class House(NamedTuple):
     """Everything that runs.
 
+    @ivar apps: what is mounted for `app:`, by its name and the path on which it is mounted.
     @ivar replaced: pools that stay under their names, each with what it is to become.
     """
 
@@ -76,6 +80,7 @@ class House(NamedTuple):
     listeners: tuple[Listener, ...]
     pools: dict[str, Pool]
     access_log: AccessLog | None
+    apps: Apps
     replaced: tuple[tuple[Pool, Pool], ...] = ()
 
     @property
@@ -88,18 +93,24 @@ class House(NamedTuple):
         for pool in self.pools.values():
             pool.start()
 
-    def succeed(self, standing: House) -> None:
-        """Take over from the house that stood before: pools that changed become what they are to be, pools that are
-        gone drain. Those that did not change are the same objects in both houses, and are not touched."""
+    def succeed(self, standing: House) -> tuple[House, list[Pool]]:
+        """Take over from the house that stood before: pools that changed become what they are to be. Those that did not
+        change are the same objects in both houses, and are not touched.
+
+        @return: this house with nothing more to replace, and the pools that are gone.
+        """
         for pool, new in self.replaced:
+            pool.expecting = new.expecting and not pool.servers
             pool.become(new)
         for pool in self.pools.values():
             pool.start()
-        for name, pool in standing.pools.items():
-            if name not in self.pools:
-                pool.close()
-        if standing.access_log is not None and standing.access_log is not self.access_log:
-            standing.access_log.close()
+        gone = [pool for name, pool in standing.pools.items() if name not in self.pools]
+        return self._replace(replaced=()), gone
+
+    def discard(self, standing: House) -> None:
+        """Give back what was built for a house that is not to stand."""
+        if self.access_log is not None and self.access_log is not standing.access_log:
+            self.access_log.close()
 
     def close(self) -> None:
         """It is over."""
@@ -115,12 +126,16 @@ def assemble(
     demo_addresses: Sequence[Address] = (),
     standing: House | None = None,
     resolver: Resolver | None = None,
+    apps: Apps | None = None,
 ) -> House:
     """The house that `loaded` describes.
+
+    With `standing` and `apps` it may be called in a thread: nothing that runs is changed.
 
     @param demo_addresses: where the demo servers listen, if the configuration has any.
     @param standing: the house that runs now, if one does: what has not changed is taken from it as it is.
     @param resolver: of servers' names; the machine's own by default.
+    @param apps: what `applications` gave for this configuration.
     @raise AssemblyError: an application cannot be imported, a file cannot be opened.
     """
     config = loaded.require()
@@ -135,12 +150,17 @@ def assemble(
     pools: dict[str, Pool] = {}
     replaced: list[tuple[Pool, Pool]] = []
     for name, wish in config.upstreams.items():
-        pools[name] = pool = standing_pool(standing, name) or build_pool(name, wish)
-        if standing is not None and name in standing.pools and not same_upstream(standing.config, config, name):
-            replaced.append((pool, build_pool(name, wish)))
+        pool = None if standing is None else standing.pools.get(name)
+        if standing is None or pool is None:
+            pool = build_pool(name, wish)
+        elif not same_upstream(standing.config, config, name):
+            replaced.append((pool, successor(build_pool(name, wish, pool), pool, standing.config, config)))
+        pools[name] = pool
 
     # The tree: one node for each route, in the order of the file, under one root.
-    targets = Targets(config, pools, forwarding)
+    if apps is None:
+        apps = applications(config, standing)
+    targets = Targets(config, pools, forwarding, apps)
     nodes = [
         RouteNode(
             route.name,
@@ -174,21 +194,7 @@ def assemble(
         )
         for listener in config.listen
     )
-    return House(loaded, alarm, admission, root, listeners, pools, access_log, tuple(replaced))
-
-
-def standing_pool(standing: House | None, name: str) -> Pool | None:
-    """The pool that has this name already."""
-    return None if standing is None else standing.pools.get(name)
-
-
-def same_upstream(old: Config, new: Config, name: str) -> bool:
-    """Whether a pool may stay as it is."""
-    return (
-        old.upstreams[name] == new.upstreams[name]
-        and old.timeouts.connect == new.timeouts.connect
-        and old.resolver == new.resolver
-    )
+    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced))
 
 
 def listening(endpoint: str) -> str:
@@ -237,13 +243,49 @@ def open_access_log(config: Config, reactor: Any, standing: House | None) -> Acc
         raise AssemblyError(("access_log",), what) from error
 
 
+def applications(config: Config, standing: House | None = None) -> Apps:
+    """What is mounted for `app:`: what the standing house has is kept, with all it knows, the rest is imported now.
+
+    @raise AssemblyError: one of them cannot be had.
+    """
+    known: Apps = {} if standing is None else standing.apps
+    apps: Apps = {}
+    for place, route in enumerate(config.routes):
+        if route.app is not None:
+            key = route.app.object, mount_point(route)
+            apps[key] = known.get(key) or apps.get(key) or application(place, route.app)
+    return apps
+
+
+def application(place: int, wish: route_wishes.Application) -> Any:
+    """The resource that `app:` of the route at `place` names.
+
+    @raise AssemblyError: it cannot be had.
+    """
+    try:
+        found: Any = importlib.import_module(wish.module)
+        for part in wish.name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {error}") from error
+    if not IResource.providedBy(found) and callable(found):
+        found = found()
+    if not IResource.providedBy(found):
+        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
+    return found
+
+
 class Targets:
     """Builds what stands at the end of a route."""
 
-    def __init__(self, config: Config, pools: dict[str, Pool], forwarding: ForwardingPolicy) -> None:
+    def __init__(
+        self, config: Config, pools: dict[str, Pool], forwarding: ForwardingPolicy, apps: Apps | None = None
+    ) -> None:
         self._config = config
         self._pools = pools
         self._forwarding = forwarding
+        self._apps = apps or {}
+        self._forwards: dict[tuple[str, bool, frozenset[bytes]], Forward] = {}
         self._build: dict[str, Callable[[int, Any, route_wishes.Route], Proceed]] = {
             "upstream": self._upstream,
             "split": self._split,
@@ -258,8 +300,12 @@ class Targets:
         return self._build[route.target](place, getattr(route, route.target), route)
 
     def _upstream(self, place: int, name: str, route: route_wishes.Route) -> Forward:
+        """Routes that want the same share one: of 10,000 routes hardly two differ in this."""
         own_host = self._config.upstreams[name].host == "upstream"
-        return Forward(self._pools[name], self._forwarding, own_host=own_host, upgrades=route.upgrade)
+        key = name, own_host, frozenset(route.upgrade)
+        if key not in self._forwards:
+            self._forwards[key] = Forward(self._pools[name], self._forwarding, own_host, route.upgrade)
+        return self._forwards[key]
 
     def _split(self, place: int, wish: route_wishes.Split, route: route_wishes.Route) -> Proceed:
         branches = [
@@ -284,17 +330,8 @@ class Targets:
         return Mounted(files, mount_point(route))
 
     def _app(self, place: int, wish: route_wishes.Application, route: route_wishes.Route) -> Proceed:
-        try:
-            found: Any = importlib.import_module(wish.module)
-            for part in wish.name.split("."):
-                found = getattr(found, part)
-        except (ImportError, AttributeError) as error:
-            raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {error}") from error
-        if not IResource.providedBy(found) and callable(found):
-            found = found()
-        if not IResource.providedBy(found):
-            raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
-        return Mounted(found, mount_point(route))
+        mounted_on = mount_point(route)
+        return Mounted(self._apps[wish.object, mounted_on], mounted_on)
 
 
 class Files(File):

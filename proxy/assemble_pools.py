@@ -62,9 +62,12 @@ class PoolBuilder:
         wish = self._config.resolver
         return self._given_resolver or system_resolver(self._reactor, wish.servers, wish.hosts)
 
-    def build(self, name: str, wish: Upstream) -> Pool:
-        """The pool called `name`; nothing of it is started."""
-        entries = [self._entry(server, wish) for server in wish.servers]
+    def build(self, name: str, wish: Upstream, standing: Pool | None = None) -> Pool:
+        """The pool called `name`; nothing of it is started.
+
+        @param standing: the pool that is to become this one: its servers stay, wherever they are what is asked for.
+        """
+        entries = [self._entry(server, wish, standing) for server in wish.servers]
         pool = Pool(
             name,
             [entry for entry in entries if isinstance(entry, ProxyClientFactory)],
@@ -78,10 +81,11 @@ class PoolBuilder:
         if any(isinstance(entry, Named) for entry in entries):
             times = self._config.resolver
             policy = ResolutionPolicy(times.min_ttl, times.max_ttl, times.timeout)
-            pool.roster = Roster(pool, entries, self._resolver, self._alarm, policy)
+            kept = [entry if isinstance(entry, Named) else serving(standing, entry) for entry in entries]
+            pool.roster = Roster(pool, kept, self._resolver, self._alarm, policy)
         return pool
 
-    def _entry(self, server: Server, upstream: Upstream) -> ProxyClientFactory | Named:
+    def _entry(self, server: Server, upstream: Upstream, standing: Pool | None) -> ProxyClientFactory | Named:
         """What stands for one line of `servers`: a server, or a name for as many as it resolves to."""
         url = server.url
         if not url.is_name:
@@ -90,7 +94,7 @@ class PoolBuilder:
         def make(target: Target) -> ProxyClientFactory:
             address = Address(target.host, target.port, other=target.other)
             label = f"{server.name or url.host}@{address}"
-            return self._server(label, server, upstream, address, target.weight, target.rank)
+            return serving(standing, self._server(label, server, upstream, address, target.weight, target.rank))
 
         return Named(Question(url.host, url.port, url.kind == "srv"), make, server.weight, server.rank)
 
@@ -124,6 +128,44 @@ class PoolBuilder:
         if address.kind == "demo":
             return self._demo_addresses[address.port - 1]
         return Address(address.host, address.port, address.path)
+
+
+def serving(standing: Pool | None, made: ProxyClientFactory) -> ProxyClientFactory:
+    """The server of the standing pool that is what `made` would be, or `made`."""
+    servers = standing.servers if standing is not None else ()
+    return next((server for server in servers if server.plan == made.plan), made)
+
+
+def same_upstream(old: Config, new: Config, name: str) -> bool:
+    """Whether a pool may stay as it is."""
+    return (
+        old.upstreams[name] == new.upstreams[name]
+        and old.timeouts.connect == new.timeouts.connect
+        and old.resolver == new.resolver
+    )
+
+
+def successor(new: Pool, standing: Pool, before: Config, after: Config) -> Pool:
+    """`new`, with all that the standing pool has learned and that has not changed: a circuit stays open, cookies stay
+    good although their key was made up, names stay known although no name server may answer just now."""
+    old_wish, wish = before.upstreams[new.name], after.upstreams[new.name]
+    if wish.breaker == old_wish.breaker:
+        new.breaker = standing.breaker
+    if wish.sticky == old_wish.sticky:
+        new.sticky = standing.sticky
+    if new.roster is not None and same_servers(before, after, new.name):
+        new.roster, new.expecting = standing.roster, standing.expecting
+    return new
+
+
+# Keys of an upstream that say nothing about its servers one by one.
+_OF_THE_POOL = {"balance", "slow_start", "panic", "sticky", "breaker", "queue", "retries", "host"}
+
+
+def same_servers(old: Config, new: Config, name: str) -> bool:
+    """Whether each server of an upstream is what it was, however the upstream uses them."""
+    kept = new.upstreams[name].model_copy(update={key: getattr(old.upstreams[name], key) for key in _OF_THE_POOL})
+    return kept == old.upstreams[name] and old.timeouts.connect == new.timeouts.connect and old.resolver == new.resolver
 
 
 def choice_of(wish: Upstream) -> Tiers[ProxyClientFactory]:
