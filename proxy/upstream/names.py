@@ -83,9 +83,11 @@ class DNSResolver:
 
     async def _addresses(self, name: str) -> tuple[tuple[list[str], list[str]], float]:
         """The addresses of `name`, by family (version 4 first), and how long they hold."""
-        known = searchFileForAll(self._hosts, name.rstrip(".").encode("ascii"))
-        if not known and name.rstrip(".").lower() == "localhost":
-            known = ["127.0.0.1", "::1"]  # RFC 6761 section 6.3: never asked for
+        if name.rstrip(".").lower() == "localhost":
+            # RFC 6761 section 6.3: never asked for. Both, whatever the file says: servers listen on one or the other.
+            known = ["127.0.0.1", "::1"]
+        else:
+            known = searchFileForAll(self._hosts, name.rstrip(".").encode("ascii"))
         if known:
             by_family = [text for text in known if ":" not in text], [text for text in known if ":" in text]
             return by_family, _FILE_TTL_SECONDS

@@ -40,6 +40,7 @@ class Origin:
         self.seen: list[str] = []
         self.cookies: list[str | None] = []
         self._server: ThreadingHTTPServer | None = None
+        self._connections: list[socket.socket] = []
         self.start()
 
     @property
@@ -74,6 +75,10 @@ class Origin:
             daemon_threads = True
             request_queue_size = 128
 
+            def process_request(self, request: Any, client_address: Any) -> None:
+                origin._connections.append(request)
+                super().process_request(request, client_address)
+
             def handle_error(self, *_: object) -> None:
                 """The proxy hangs up on whom it does not need."""
 
@@ -82,11 +87,15 @@ class Origin:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Nobody listens there any more."""
+        """It dies: nobody listens there any more, and its connections close."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
             server.server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._connections.clear()
 
 
 @pytest.fixture
@@ -125,9 +134,7 @@ def test_servers_take_turns(run_proxy: Run, origins: list[Origin]) -> None:
 def test_a_hash_keeps_a_client_with_its_server(run_proxy: Run, origins: list[Origin]) -> None:
     proxy = serve(run_proxy, origins, "balance: {hash: 'header:X-User'}")
     with proxy.connect() as client:
-        by_user = {
-            user: {client.get(b"/", b"X-User: %d" % user).body for _ in range(3)} for user in range(30)
-        }
+        by_user = {user: {client.get(b"/", b"X-User: %d" % user).body for _ in range(3)} for user in range(30)}
     assert all(len(names) == 1 for names in by_user.values())
     assert len(set.union(*by_user.values())) == SERVERS
 

@@ -234,8 +234,9 @@ def test_what_stands_in_the_hosts_file_is_not_asked_for(tmp_path: Path) -> None:
     assert client.asked == []
 
 
-def test_localhost_is_known_without_any_file() -> None:
-    assert ask(FakeClient(), Question("localhost", 80)).targets == (Target("127.0.0.1", "::1", 80),)
+def test_localhost_is_both_loopbacks_whatever_the_file_says() -> None:
+    for name in ("localhost", "LocalHost."):
+        assert ask(FakeClient(), Question(name, 80), "/etc/hosts").targets == (Target("127.0.0.1", "::1", 80),)
 
 
 class Zone:
