@@ -1,9 +1,8 @@
-"""The `reverseproxy` command."""
+"""`check` and `schema`. The words of each problem are in tests/config/golden."""
+
+from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -44,6 +43,9 @@ def test_check_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [problem["code"] for problem in json.loads(capsys.readouterr().out)] == ["unknown-key"]
     cli.main(["check", "--format", "github", str(file)])
     assert capsys.readouterr().out.startswith("::error file=")
+    assert cli.main(["check", "--format", "sarif", str(file)]) == 1
+    [result] = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    assert result["ruleId"] == "unknown-key"
 
 
 def test_check_reads_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,54 +62,14 @@ def test_warnings_of_routes_stand_among_the_others(file: Path, capsys: pytest.Ca
     assert [line.rsplit("[")[-1] for line in lines] == ["unreachable-route]", "regex-unanchored]"]
 
 
-def test_schema_and_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["schema"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "reverseproxy configuration"
-    assert cli.main(["version"]) == 0
-    assert capsys.readouterr().out.startswith("reverseproxy ")
-
-
-@pytest.mark.parametrize("arguments", [[], ["chek"], ["check"], ["check", "x", "--format", "xml"]])
-def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
-    assert caught.value.code == 2
-
-
-class Answering(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(int(self.path[1:]))
-        self.send_header("Location", "/500")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Answering) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_port}"
-        listening.shutdown()
-        thread.join()
-
-
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (307, 0), (404, 0), (500, 1), (503, 1)])
-def test_any_answer_below_500_is_a_sign_of_life(server: str, status: int, code: int) -> None:
-    assert cli.main(["ping", "--url", f"{server}/{status}"]) == code
-
-
-def test_no_answer_is_none(port: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["ping", "--url", f"http://127.0.0.1:{port}/"]) == 1
-    assert "refused" in capsys.readouterr().err
-    assert cli.main(["ping", "--url", "nonsense"]) == 1
-
-
 def test_route_tests_that_fail_are_errors(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("routes:\n  - {name: a, redirect: /x}\ntests:\n  - {request: GET http://h/, status: 308}\n")
     assert cli.main(["check", str(file)]) == 1
     assert f"{file}:4:38: error: expected the status 308, got 307" in capsys.readouterr().out
     file.write_text(file.read_text().replace("308}", "307, headers: {Location: /x}}"))
     assert cli.main(["check", str(file)]) == 0
+
+
+def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "reverseproxy configuration"

@@ -1,0 +1,31 @@
+"""`check` and `schema`: is this configuration right, and what may stand in one?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from proxy.cli.terminal import ink, say
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Say everything that is wrong with a configuration file, its route tests included."""
+    from proxy.accept import examine
+    from proxy.config.report import render, summary
+
+    problems = examine(arguments.file, os.environ).problems
+    failed = any(arguments.strict or problem.severity == "error" for problem in problems)
+    text = render(problems, arguments.format, color=arguments.format == "text" and ink().on)
+    if text:
+        say(text)
+    if arguments.format == "text":
+        say(f"{arguments.file}: {summary(problems)}")
+    return 1 if failed else 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Print the JSON Schema of configuration files."""
+    from proxy.config import schema
+
+    say(schema.text())
+    return 0

@@ -1,0 +1,92 @@
+"""`status` and `reload`: how the running proxy is, and how it takes a new configuration."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from proxy.cli.control import Control, Refusal
+from proxy.cli.plan import print_changes
+from proxy.cli.terminal import Ink, complain, ink, say, say_json, table
+
+_HUES = {"up": "green", "serving": "green", "down": "red", "ejected": "red", "open": "red", "failing": "yellow"}
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print how the running proxy is: listeners, upstreams with every server, reloads. 1 where it does not serve."""
+    said = Control.of_file(arguments.admin, arguments.file).get("/status")
+    if arguments.json:
+        say_json(said)
+    else:
+        say(render_status(said, ink()))
+    return 0 if said.get("state") == "serving" else 1
+
+
+def reload(arguments: argparse.Namespace) -> int:
+    """Make the running proxy read its configuration anew, and print what changed; 1 where it keeps the old one."""
+    site = Control.of_file(arguments.admin, arguments.file)
+    try:
+        said = site.post("/reload", {})
+    except Refusal as refusal:
+        if arguments.json:
+            say_json(refusal.value)
+        else:
+            complain(refusal.text)
+            complain("refused: the old configuration stays in force")
+        return 1
+    print_changes(said, as_json=arguments.json)
+    return 0
+
+
+def render_status(said: dict[str, Any], colors: Ink) -> str:
+    """The status for people."""
+    state = str(said.get("state", "unknown"))
+    known = [f"{name} {said[name]}" for name in ("version", "pid", "reactor", "configuration") if said.get(name)]
+    lines = [f"{colors(state, 'bold', _HUES.get(state, 'yellow'))}  {', '.join(known)}"]
+    if said.get("reloads"):
+        lines.append(f"reloads: {', '.join(_pair(name, value) for name, value in said['reloads'].items())}")
+    if said.get("listeners"):
+        lines += ["", colors("listeners", "bold")]
+        lines += table((one["endpoint"], _count(one["connections"], "connection")) for one in said["listeners"])
+    for upstream in said.get("upstreams", ()):
+        lines += ["", *_upstream(upstream, colors)]
+    return "\n".join(lines)
+
+
+def _pair(name: str, value: Any) -> str:
+    return f"{name} {value}".replace("_", " ") if value not in (None, "") else f"{name} -".replace("_", " ")
+
+
+def _upstream(said: dict[str, Any], colors: Ink) -> list[str]:
+    notes = [f"{said[name]} {name}" for name in ("queued", "retrying") if said.get(name)]
+    if said.get("circuit"):
+        notes.append(f"circuit {said['circuit']}")
+    head = colors(f"upstream {said['name']}", "bold") + (f"  {', '.join(notes)}" if notes else "")
+    return [head, *server_lines(said["servers"], colors)]
+
+
+def server_lines(servers: list[dict[str, Any]], colors: Ink) -> list[str]:
+    """A line for each server of a running proxy: state, load, latency and why it is as it is."""
+    rows = []
+    for one in servers:
+        latency = f"{one['latency_ms']:g} ms" if one.get("latency_ms") else "-"
+        counts = f"{one.get('in_flight', 0)} in flight", f"{one.get('idle', 0)} idle", latency
+        asked = f"{one.get('requests', 0)} requests", f"{one.get('failures', 0)} failed"
+        rank = f"weight {one.get('weight', 1)}" + (f", rank {one['priority']}" if one.get("priority") else "")
+        why = one.get("why") or ""
+        rows.append((str(one.get("state", "")), one["name"], _address(one), rank, *counts, *asked, why))
+    width = max((len(row[0]) for row in rows), default=0)
+    # Painted after the columns are made: colors have a width of their own.
+    return [
+        f"  {colors(row[0].ljust(width), _HUES.get(row[0], 'dim'))}  {line}"
+        for row, line in zip(rows, table((row[1:] for row in rows), ""), strict=True)
+    ]
+
+
+def _address(one: dict[str, Any]) -> str:
+    address = str(one.get("address", ""))
+    return "" if address in one["name"] else address
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,0 +1,74 @@
+"""`test`: the route tests of a configuration, each with what was expected and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from proxy.cli.reading import read
+from proxy.cli.terminal import Ink, ink, say, say_json
+
+if TYPE_CHECKING:
+    from proxy.config import Loaded
+    from proxy.config.expectations import RouteTest
+    from proxy.routing.rehearse import Failure
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Run the route tests of a configuration file."""
+    from proxy.accept import redirect_location
+    from proxy.routing import build
+    from proxy.routing.rehearse import failures
+
+    loaded = read(arguments.file)
+    config = loaded.require()
+    router = build(config.routes, loaded.position)
+    found = [(place, one, tuple(failures(one, router, redirect_location))) for place, one in enumerate(config.tests)]
+    failed = sum(bool(faults) for _, _, faults in found)
+    if arguments.json:
+        say_json([_as_json(loaded, *one) for one in found])
+        return 1 if failed else 0
+    colors = ink()
+    for place, one, faults in found:
+        say(_text(loaded, place, one, faults, colors))
+    say(f"{arguments.file}: {_count(len(found), 'test')}, {failed or 'none'} failed")
+    return 1 if failed else 0
+
+
+def _text(loaded: Loaded, place: int, test: RouteTest, faults: tuple[Failure, ...], colors: Ink) -> str:
+    mark = colors("fail", "red", "bold") if faults else colors("ok  ", "green")
+    lines = [f"{mark} {request_words(test)}"]
+    for fault in faults:
+        position = loaded.position(("tests", place, fault.key))
+        lines += [
+            f"       {colors(str(position), 'dim')}: {fault.key}",
+            colors(f"       - expected {fault.expected}", "red"),
+            colors(f"       + got      {fault.got}", "green"),
+        ]
+    return "\n".join(lines)
+
+
+def _as_json(loaded: Loaded, place: int, test: RouteTest, faults: tuple[Failure, ...]) -> dict[str, Any]:
+    return {
+        "request": request_words(test),
+        "position": str(loaded.position(("tests", place))),
+        "passed": not faults,
+        "failures": [
+            {**fault._asdict(), "position": str(loaded.position(("tests", place, fault.key)))} for fault in faults
+        ],
+    }
+
+
+def request_words(test: RouteTest) -> str:
+    """The request of a test, as it is written."""
+    line = test.request.line
+    words = [line.method.decode(), f"http://{line.host.decode()}{line.target.decode()}"]
+    for name, values in test.request.headers.items():
+        words += [f"-H '{name.decode()}: {value.decode('utf-8', 'replace')}'" for value in values]
+    if test.request.client != "127.0.0.1":
+        words.append(f"--from {test.request.client}")
+    return " ".join(words)
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
