@@ -85,6 +85,7 @@ class UpstreamConnection(Protocol):
         self._splice: Splice | None = None
         self._lost: Failure | None = None
         self._idle_since = 0.0
+        self._reading = True
         self._memory = (_NOTHING, _NOTHING)
 
     # --- a request goes out -------------------------------------------------------------------------------
@@ -231,6 +232,14 @@ class UpstreamConnection(Protocol):
             # a gate still thinks about its head, has this one.
             self._alarm.set(self, 0 if self._held else self._deadlines.response_idle)
             if self._sink is None or self._held:
+                self._set_reading(False)
+
+    def _set_reading(self, on: bool) -> None:
+        if on is not self._reading:
+            self._reading = on
+            if on:
+                self.transport.resumeProducing()
+            else:
                 self.transport.pauseProducing()
 
     def _head(self, head: ResponseHead) -> None:
@@ -246,7 +255,7 @@ class UpstreamConnection(Protocol):
         if head.status == 101:
             self._state = TUNNEL
             self._alarm.clear(self)
-            self.transport.pauseProducing()  # nothing is read before the client's side is joined
+            self._set_reading(False)  # nothing is read before the client's side is joined
         elif self._reader.complete:
             self._release()
         else:
@@ -298,7 +307,7 @@ class UpstreamConnection(Protocol):
         if self._state is not BODY:
             return
         if self._lost is None:
-            self.transport.resumeProducing()
+            self._set_reading(True)
         self._deliver()
         if self._lost is not None and self._takes_more():
             self._end_of_stream(self._lost)
@@ -407,7 +416,7 @@ class UpstreamConnection(Protocol):
         if rest:
             splice.received(FAR, rest)
         if self._lost is None:
-            self.transport.resumeProducing()
+            self._set_reading(True)
         else:
             splice.lost(FAR)
 

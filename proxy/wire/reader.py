@@ -79,6 +79,7 @@ class MessageReader(Generic[Head]):
     """What both readers do: keep the bytes, read the bodies.
 
     @ivar body_length: of the message whose head was returned last: bytes, `CHUNKED` or `UNTIL_CLOSE`.
+    @ivar complete: the current message has been read to its end.
     @ivar keep_alive: whether the sender lets the connection be used for another message after this one.
     """
 
@@ -93,12 +94,14 @@ class MessageReader(Generic[Head]):
         "_seen",
         "_state",
         "body_length",
+        "complete",
         "keep_alive",
     )
 
     def __init__(self, blame: Blame, state: State) -> None:
         self._blame = blame
         self._state = state
+        self.complete = state is DONE
         self._buffer = b""
         self._at = 0  # where in the buffer the unread bytes begin
         self._seen = 0  # how many of them have been searched for the end of the head, in vain
@@ -108,11 +111,6 @@ class MessageReader(Generic[Head]):
         self._error: ProxyError | None = None
         self.body_length = 0
         self.keep_alive = True
-
-    @property
-    def complete(self) -> bool:
-        """Whether the current message has been read to its end."""
-        return self._state is DONE or self._state is LEFT
 
     @property
     def buffered(self) -> int:
@@ -153,6 +151,7 @@ class MessageReader(Generic[Head]):
     def take_rest(self) -> bytes:
         """All bytes that were not read, for whoever speaks with the peer from now on (after a 101)."""
         self._state = LEFT
+        self.complete = True
         self.keep_alive = False
         return self._take()
 
@@ -216,12 +215,14 @@ class MessageReader(Generic[Head]):
 
     def _end_message(self) -> None:
         self._state = DONE
+        self.complete = True
         if self._at == len(self._buffer):  # an idle connection holds no bytes
             self._buffer = b""
             self._at = 0
 
     def _fail(self, error: ProxyError) -> None:
         self._state = FAILED
+        self.complete = False
         self._error = error
         self._take()
 

@@ -63,6 +63,7 @@ class RequestReader(MessageReader[RequestHead]):
         if self._state is not DONE:
             raise RuntimeError(f"{self!r}: the request has not been read to its end")
         self._empty_lines = 0
+        self.complete = not self.keep_alive
         self._state = HEAD if self.keep_alive else LEFT
 
     def _read_head(self) -> RequestHead | None:

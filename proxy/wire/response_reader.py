@@ -58,6 +58,7 @@ class ResponseReader(MessageReader[ResponseHead]):
             self._raw_head = None  # the same head means something else to another method
             self._method = method
         self._interim = 0
+        self.complete = False
         self._state = HEAD
         if self.buffered:
             self._fail(ProxyError(self._blame.invalid, f"{self.buffered} bytes that answer no request"))
