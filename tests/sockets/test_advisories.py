@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from proxy.errors import REASONS
 from tests.sockets.stage import OK, Stage, eventually, logged
 from tests.support.origin import OriginConnection, answering
 from tests.support.ports import LOOPBACK
@@ -397,3 +399,20 @@ def test_head_desync_a_body_that_answers_head_answers_nobody_else(proxy: Running
         assert client.request(b"HEAD", b"/t").status == 200
         assert client.request(b"HEAD", b"/t").status == 200
     assert len(stage.connections) == 2
+
+
+def test_the_page_about_security_names_tests_that_exist() -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "security.md").read_text()
+    written = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 20
+    assert {name for name in named if f"def {name}(" not in written} == set()
+    cases = {*REFUSED, *FORWARDED, *BAD_RESPONSES}
+    quoted = {" ".join(name.split()) for name in re.findall(r'"([^"`|]{8,}?)"', page.partition("## Advisories")[2])}
+    assert quoted - cases == set()
+    assert {case for case in cases - quoted if re.match(r"CVE|GHSA|twisted|study", case)} == set()
+    for file in re.findall(r"`((?:tests|proxy)/[\w/]+\.py)`", page):
+        assert (root / file).exists(), file
+    for reason in re.findall(r"`((?:client|upstream|limit|route)\.[\w.]+)`", page):
+        assert reason in REASONS, reason

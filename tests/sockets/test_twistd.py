@@ -133,6 +133,8 @@ def refuses(proxy: RunningProxy) -> bool:
         proxy.connect().close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass  # it stood in the queue of the listener when that was closed
     return False
 
 
