@@ -279,7 +279,7 @@ class Pool:
     # --- told by the servers ------------------------------------------------------------------------------
 
     def freed(self, server: ProxyClientFactory) -> None:
-        while self._queue and server.available:
+        while self._queue and server.weight and server.available:
             waiting = self._queue.popleft()
             if not waiting.turn.settled:
                 waiting.turn.keep(None)
