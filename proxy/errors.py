@@ -122,15 +122,23 @@ class ProxyError(Exception):
     @param reason: which way it failed.
     @param detail: what exactly happened, for the log; it never reaches a client.
     @param retry: whether the same request may be tried again.
+    @param fields: what the answer has to say besides, such as `Allow`: names and values.
     """
 
-    __slots__ = ("detail", "reason", "retry")
+    __slots__ = ("detail", "fields", "reason", "retry")
 
-    def __init__(self, reason: Reason, detail: str = "", retry: Retry = Retry.NEVER) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        retry: Retry = Retry.NEVER,
+        fields: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(reason, detail, retry)
         self.reason = reason
         self.detail = detail
         self.retry = retry
+        self.fields = fields
 
     def __str__(self) -> str:
         return f"{self.reason.code}: {self.detail or self.reason.words}"

@@ -83,6 +83,7 @@ def answer(
         pairs.append((b"Retry-After", b"%d" % seconds))
     if dress is Dress.HTML:
         pairs.append((b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"))
+    pairs.extend(error.fields)
     pairs.extend(extra)
     return ResponseHead(status, phrase(status), Fields(pairs)), _body(dress, status, reason, shown)
 

@@ -91,7 +91,8 @@ class Root:
         query = head.target.partition(b"?")[2]
         allowed = self.router.allowed_methods(head.host, exchange.path, head.fields, query, exchange.client)
         if allowed:
-            return ProxyError(ROUTE_METHOD, f"{head.method!r}, allowed: {b', '.join(allowed)!r}")
+            methods = b", ".join(allowed)  # RFC 9110 section 15.5.6: a 405 says what is allowed
+            return ProxyError(ROUTE_METHOD, f"{head.method!r}, allowed: {methods!r}", fields=((b"Allow", methods),))
         return ProxyError(ROUTE_NONE, f"{head.host!r} {exchange.path!r}")
 
     # --- IResource: for a stock Site ----------------------------------------------------------------------
