@@ -260,6 +260,8 @@ class UpstreamConnection(Protocol):
             self._release()
         else:
             self._state = BODY
+            length = self._reader.body_length
+            self.body = self._body = ResponseBody(self, length if length >= 0 else None)
         answer.keep(head)
 
     def passed_on(self, head: ResponseHead) -> ResponseHead:
@@ -276,30 +278,19 @@ class UpstreamConnection(Protocol):
             self._memory = (head, passed_on)
         return passed_on
 
-    @property
-    def body(self) -> BodySource:
-        """The body that belongs to the head just given."""
-        return self if self._state is BODY else EMPTY
+    def start_body(self, sink: BodySink) -> None:
+        """Asked by the body: somebody takes it."""
+        self._sink = sink
+        self._go_on()
 
-    @property
-    def length(self) -> int | None:
-        """Of the response body, in bytes; None where the server did not say."""
-        length = self._reader.body_length
-        return length if length >= 0 else None
-
-    def start(self, sink: BodySink) -> None:
-        if self._state is BODY:
-            self._sink = sink
-            self._go_on()
-        else:
-            sink.body_failed(ProxyError(RESPONSE_IDLE, "its body was not taken in time"))
-
-    def pause(self) -> None:
+    def hold_body(self) -> None:
+        """Asked by the body: whoever takes it cannot take more."""
         self._held = True
         if self._state is BODY and not self._delivering:
             self._settle()
 
-    def resume(self) -> None:
+    def release_body(self) -> None:
+        """Asked by the body: go on."""
         self._held = False
         self._go_on()
 
@@ -318,6 +309,7 @@ class UpstreamConnection(Protocol):
         self._interim = None
         self._answer = None
         if self._state in (WAITING, BODY, TUNNEL):
+            self._request.drop()  # what still comes of its body belongs to the next attempt
             self._abort()
         elif self._state is IDLE and self.leased:
             self.close()  # there was no request in the end
