@@ -35,6 +35,9 @@ def draw(seed: int) -> Setting:
         any_method=chance(0.15),
         share=random.choice((0.0, 0.2, 0.5)),
         minimum=random.choice((0, 1, 3)),
+        per_try=random.choice((0.3, 1.0)) if chance(0.2) else 0.0,
+        total=random.choice((1.5, 3.0)) if chance(0.15) else 0.0,
+        hedge_after=random.choice((0.01, 0.1, 0.25)) if chance(0.2) else 0.0,
     )
     return Setting(
         servers,

@@ -56,7 +56,8 @@ class Judge:
         earlier.append(delivery)
         retry = self.world.setting.plan.retry
         self._must(delivery.method == self._asks[number].method, f"request {number} changed its method")
-        self._must(len(earlier) <= 1 + retry.retries, f"request {number} was delivered {len(earlier)} times")
+        most = 1 + retry.retries + (retry.hedge_after > 0)
+        self._must(len(earlier) <= most, f"request {number} was delivered {len(earlier)} times")
         if delivery.method not in IDEMPOTENT and not retry.any_method:
             self._must(len(earlier) == 1, f"{delivery.method.decode()} {number} reached servers twice: {earlier}")
         left = self.world.line.latency * 2

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 #: What may happen to one who connects.
 ACCEPT, REFUSE, HANG = CONNECTING = ("accept", "refuse", "hang")
 
-#: What may become of a request. All but the first six lead to no whole answer, or to an end of the connection.
+#: What may become of a request. All but the first seven lead to no whole answer, or to an end of the connection.
 ANSWERS = (
-    *("healthy", "slow", "early", "interim", "overloaded", "reluctant"),
+    *("healthy", "slow", "early", "interim", "overloaded", "too early", "reluctant"),
     *("silent", "close", "reset", "close in head", "reset in head", "garbage", "then garbage"),
     *("close in body", "reset in body", "stall in body", "surplus", "close after"),
 )
@@ -196,7 +196,7 @@ class ServerConversation(Protocol):
             self.world.judge.delivered(self._number, Delivery(self.server.name, method, self.world.clock.seconds()))
         self.world.tell(self.server.name, f"gets {method.decode()} {target.decode()}, will be {self._answer}")
         self._size = int(parse_qs(query)[b"size"][0]) if query else 2
-        if self._answer == "early" and self._number:
+        if self._answer.endswith("early") and self._number:
             self._start_answer()
         elif self._answer == "reluctant":
             self.transport.pauseProducing()
@@ -273,7 +273,7 @@ def answer(kind: str, request: Head, number: int, size: int, server: ScriptedSer
     framing = server.random.choice((b"length", b"length", b"chunked", b"close"))
     if kind in _OF_KNOWN_LENGTH and framing == b"close":
         framing = b"length"
-    head = _head(b"503 Service Unavailable" if kind == "overloaded" else b"200 OK", number, size, server, framing)
+    head = _head(_UNAVAILABLE if kind in ("overloaded", "too early") else b"200 OK", number, size, server, framing)
     pieces = [] if method == b"HEAD" else list(_pieces(pattern(number, size), framing, server.random))
     if " in " in kind:
         yield from _stump(kind, head, b"".join(pieces), server.random, pause)
@@ -292,6 +292,8 @@ def answer(kind: str, request: Head, number: int, size: int, server: ScriptedSer
         yield 0.0, b"and another thing\r\n\r\n"
     yield 0.0, CLOSE if kind == "close after" or framing == b"close" else OVER
 
+
+_UNAVAILABLE = b"503 Service Unavailable"
 
 #: Where a body ends with the connection nobody could know that something is missing, or too much.
 _OF_KNOWN_LENGTH = ("close in body", "stall in body", "surplus", "two at once")

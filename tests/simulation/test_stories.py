@@ -105,3 +105,18 @@ def test_a_server_that_is_removed_while_it_is_ejected_leaves_the_clock_alone() -
         (502, "upstream.connect.refused"),
         (504, "upstream.connect.timeout"),
     ]
+
+
+def test_a_body_waits_between_two_attempts() -> None:
+    # The connection that was given up went on taking it: when the next server was connected, too much had passed to
+    # be sent once more, and the exchange ended in an assertion.
+    line = Line(latency=0.05)
+    client = ClientScript((Ask(1, b"PUT", body=200_000),), piece=3000, pace=0.02)
+    for kind, retry in (
+        ("silent", RetryPolicy(per_try=0.3)),
+        ("too early", RetryPolicy(statuses=frozenset({503}))),
+    ):
+        servers = (ServerScript("s0", (Mood(answers=(kind,)),)), ServerScript("s1", (Mood(answers=(kind,)),)))
+        world = whole(Setting(servers, (client,), line=line, plan=PoolPlan(retry=retry)))
+        assert [record.attempts for record in world.judge.records] == [2]
+        assert world.judge.records[0].status in (503, 504)
