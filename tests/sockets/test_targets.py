@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 import time
@@ -120,6 +121,11 @@ CONFIG = """
     """
 
 
+def importing(folder: Path) -> dict[str, str]:
+    """The environment of a program that can import from `folder` too."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}
+
+
 @pytest.fixture(scope="module")
 def proxy(module_park: ProcessPark) -> RunningProxy:
     folder = module_park.directory
@@ -130,7 +136,7 @@ def proxy(module_park: ProcessPark) -> RunningProxy:
     (files.parent / "page.txt").write_text("0123456789" * 1000)
     (files.parent / "large.bin").write_bytes(bytes(range(256)) * 40_000)
     (folder / "secret.txt").write_text("secret")
-    return start_proxy(module_park, CONFIG, env={"PYTHONPATH": f"{folder}"})
+    return start_proxy(module_park, CONFIG, env=importing(folder))
 
 
 def test_files(proxy: RunningProxy) -> None:
@@ -270,9 +276,8 @@ def test_the_tree_renders_under_a_stock_site(module_park: ProcessPark, proxy: Ru
             """
         )
     )
-    environment = {"PYTHONPATH": f"{folder}:{Path(__file__).resolve().parents[2]}"}
     process = module_park.start(
-        console_script("twistd"), "-n", "--pidfile=", "-y", "stock.py", env=environment, cwd=folder
+        console_script("twistd"), "-n", "--pidfile=", "-y", "stock.py", env=importing(folder), cwd=folder
     )
     process.wait_for_port(port)
     with RawClient(port) as client:
