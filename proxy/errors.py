@@ -61,7 +61,6 @@ MISDIRECTED = Reason("client.request.misdirected", 421, _CLIENT, "http_request_d
 HEAD_TIMEOUT = Reason("client.head.timeout", 408, _CLIENT, "http_request_error", "The request head took too long to arrive.")
 BODY_TIMEOUT = Reason("client.body.timeout", 408, _CLIENT, "http_request_error", "The request body stopped arriving.")
 WRITE_TIMEOUT = Reason("client.write.timeout", 0, _CLIENT, "connection_write_timeout", "The client stopped reading the response.")
-CLIENT_IDLE = Reason("client.idle", 0, _CLIENT, "connection_timeout", "The connection was idle for too long.")
 CLIENT_CLOSED = Reason("client.closed", 499, _CLIENT, "connection_terminated", "The client closed the connection.")
 
 # TLS with the client.
@@ -81,10 +80,8 @@ TRAILERS_TOO_LARGE = Reason("limit.trailers", 431, _CLIENT, "http_request_error"
 ROUTE_NONE = Reason("route.none", 404, _PROXY, "destination_not_found", "No route matches this host and path.")
 ROUTE_METHOD = Reason("route.method", 405, _PROXY, "http_request_denied", "No route here takes this method.")
 MAX_FORWARDS = Reason("route.max_forwards", 200, _PROXY, "http_request_denied", "The request was not to be forwarded any further.")
-GATE_FAILED = Reason("gate.failed", 500, _PROXY, "proxy_internal_error", "A gate of this route failed.")
 RESOURCE_FAILED = Reason("resource.failed", 500, _PROXY, "proxy_internal_error", "The application on this route failed.")
 INTERNAL = Reason("proxy.internal", 500, _PROXY, "proxy_internal_error", "The proxy failed on this request.")
-STOPPING = Reason("proxy.stopping", 503, _PROXY, "proxy_internal_response", "The proxy is shutting down.")
 
 # The upstream.
 NO_SERVER = Reason("upstream.none_available", 503, _UPSTREAM, "destination_unavailable", "No server of the upstream is available.")

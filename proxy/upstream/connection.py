@@ -35,10 +35,11 @@ from proxy.errors import (
 from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
-from proxy.message import EMPTY, BodySink, BodySource, Deadlines, Fields, ResponseHead
+from proxy.message import EMPTY, BodySink, BodySource, BytesBody, Deadlines, Fields, ResponseHead
 from proxy.policy.hop import end_to_end_response
 from proxy.upstream.home import Home
 from proxy.upstream.request_writer import RequestWriter
+from proxy.upstream.response_body import ResponseBody
 from proxy.wire import UNTIL_CLOSE, ResponseLimits, ResponseReader
 
 
@@ -57,8 +58,9 @@ _NOTHING = ResponseHead(0, b"", Fields())
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class UpstreamConnection(Protocol):
-    """A connection that `ProxyClientFactory` made. Between `send` and its end it is also the body of the response.
+    """A connection that `ProxyClientFactory` made.
 
+    @ivar body: the body that belongs to the head just given.
     @ivar served: how many requests it has carried; more than one means that it was reused.
     @ivar leased: an exchange has it. Only its home writes this.
     @ivar announced_idle: how long the server said that it keeps an idle connection, in seconds; None where it did not.
@@ -71,6 +73,7 @@ class UpstreamConnection(Protocol):
         self.served = 0
         self.leased = True
         self.announced_idle: float | None = None
+        self.body: ResponseBody | BytesBody = EMPTY
         self._home = home
         self._alarm = alarm
         self._reader = ResponseReader(limits)
@@ -261,7 +264,7 @@ class UpstreamConnection(Protocol):
         else:
             self._state = BODY
             length = self._reader.body_length
-            self.body = self._body = ResponseBody(self, length if length >= 0 else None)
+            self.body = ResponseBody(self, length if length >= 0 else None)
         answer.keep(head)
 
     def passed_on(self, head: ResponseHead) -> ResponseHead:
@@ -305,7 +308,7 @@ class UpstreamConnection(Protocol):
 
     def stop(self) -> None:
         """Nobody wants the rest of the response. There is no way to tell a server so but to close."""
-        self._sink = None
+        self._body_over()
         self._interim = None
         self._answer = None
         if self._state in (WAITING, BODY, TUNNEL):
@@ -319,7 +322,7 @@ class UpstreamConnection(Protocol):
     def _finish(self, trailers: Fields) -> None:
         """The response is complete. The connection is free before the client hears of it: its next request, which may
         be waiting already, can have it."""
-        sink, self._sink = self._sink, None
+        sink = self._body_over()
         self._release()
         if sink is not None:
             sink.body_end(trailers)
@@ -367,15 +370,23 @@ class UpstreamConnection(Protocol):
                 error = ProxyError(error.reason, reason.getErrorMessage(), error.retry)
             self._fail(error)
             return
-        sink, self._sink = self._sink, None
+        sink = self._body_over()
         self._state = CLOSED
         if sink is not None and end is not None:
             sink.body_end(end.trailers)
 
+    def _body_over(self) -> BodySink | None:
+        """The body leads here no more; whoever took it is told by the caller."""
+        sink, self._sink = self._sink, None
+        body, self.body = self.body, EMPTY
+        if isinstance(body, ResponseBody):
+            body.over()
+        return sink
+
     def _fail(self, error: ProxyError) -> None:
         """Whoever waits for this connection learns why there is nothing more to wait for."""
         answer, self._answer = self._answer, None
-        sink, self._sink = self._sink, None
+        sink = self._body_over()
         self._state = CLOSED
         self._request.drop()
         if answer is not None:
