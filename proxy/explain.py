@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from proxy.admin.effective import Veil
 from proxy.admin.in_force import bounds, deadlines, limits
+from proxy.admin.origins import written
 from proxy.assemble import House, Targets
 from proxy.balance.key import parse_rule
 from proxy.balance.split import Split
+from proxy.config import Position
 from proxy.config.gates import FieldChanges
 from proxy.errors import ProxyError
 from proxy.flow.walk import Walk
@@ -22,6 +24,7 @@ from proxy.message import EMPTY, Exchange, Fields, Peer, RequestHead, Response, 
 from proxy.message.fields import Pair
 from proxy.observe import ExchangeRecord
 from proxy.policy.answer import answer
+from proxy.policy.upgrade import permitted, protocols
 from proxy.resources.tree import RouteNode
 from proxy.routing import Route
 from proxy.wire import RequestReader
@@ -266,7 +269,8 @@ class _Journey:
         house, head = self._house, self._exchange.head
         wish = house.config.upstreams[name]
         host = wish.servers[0].url.authority if wish.host == "upstream" else b""
-        block = house.admission.forwarding.block(head, b"(made for each request)", host)
+        upgrade = permitted(protocols(head.fields), self._route.wish.upgrade) if b"upgrade" in head.fields else b""
+        block = house.admission.forwarding.block(head, b"(made for each request)", host, upgrade)
         pairs = [(line.partition(b": ")[0], line.partition(b": ")[2]) for line in block.split(b"\r\n") if line]
         return {"line": f"{_text(head.method)} {_text(head.target)} HTTP/1.1", "fields": self._lines(pairs)}
 
@@ -276,7 +280,7 @@ class _Journey:
         state = pool.state()
         return {
             "name": name,
-            "position": str(house.loaded.position(("upstreams", name))),
+            "position": str(self._position_of(name)),
             "balance": str(wish.balance),
             "sticky": wish.sticky.cookie if wish.sticky is not None else None,
             "circuit": state.circuit,
@@ -285,6 +289,12 @@ class _Journey:
             "names": [server.label for server in wish.servers if server.url.is_name],
             "bounds": bounds(house.loaded, name),
         }
+
+    def _position_of(self, name: str) -> Position:
+        """Where an upstream is written: under its name, or as an address in the route."""
+        loaded, route = self._house.loaded, self._route
+        own = written(loaded.tree, ("upstreams", name))
+        return own or loaded.position(("routes", route.place, route.wish.target))
 
     # --- words --------------------------------------------------------------------------------------------
 

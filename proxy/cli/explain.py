@@ -128,6 +128,8 @@ def _gates(gates: list[dict[str, Any]], colors: Ink) -> list[str]:
 
 def _split(split: dict[str, Any], colors: Ink) -> list[str]:
     by = f"by {split['by']}" if split["by"] else "by lots"
+    if split["by"] and all(branch["chosen"] is None for branch in split["branches"]):
+        by = f"by lots: the request has no {split['by']}"
     lines = [_title("split", colors) + f"  {by}"]
     rows = []
     for branch in split["branches"]:

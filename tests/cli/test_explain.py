@@ -1,0 +1,139 @@
+"""`explain`: fifty requests to the shop, each with everything that is decided about it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from proxy import cli
+from proxy.cli.explain import render
+from proxy.cli.terminal import Ink
+from tests.cli.golden import GOLDEN, check, said
+
+WWW, API = "https://www.shop.example", "https://api.shop.example"
+
+REQUESTS: dict[str, list[str]] = {
+    # Hosts and redirects.
+    "apex": ["GET", "http://shop.example/"],
+    "apex_keeps_path_and_query": ["GET", "http://shop.example/a%20b?c=d"],
+    "apex_in_capitals_with_port_and_dot": ["GET", "http://SHOP.Example.:80/"],
+    "apex_post": ["POST", "http://shop.example/form"],
+    "unknown_host": ["GET", "http://other.example/"],
+    "no_host_at_all": ["GET", "/"],
+    "host_of_a_field": ["GET", "/", "-H", "Host: www.shop.example"],
+    # A split, certain or by lots.
+    "split_by_lots": ["GET", f"{WWW}/"],
+    "split_by_cookie": ["GET", f"{WWW}/", "-H", "Cookie: visitor=ada"],
+    "split_by_another_cookie": ["GET", f"{WWW}/", "-H", "Cookie: visitor=bob7"],
+    "a_header_makes_it_more_specific": ["GET", f"{WWW}/", "-H", "X-Beta: 1"],
+    "websocket": ["GET", f"{WWW}/live", "-H", "Connection: upgrade", "-H", "Upgrade: websocket"],
+    # Prefixes, exact paths, methods.
+    "assets": ["GET", f"{WWW}/assets/logo.svg"],
+    "assets_head": ["HEAD", f"{WWW}/assets/logo.svg"],
+    "assets_post_goes_elsewhere": ["POST", f"{WWW}/assets/logo.svg"],
+    "assets_on_the_other_host": ["GET", "https://cdn.shop.example/favicon.ico"],
+    "a_prefix_ends_at_a_segment": ["GET", "https://cdn.shop.example/assetsx"],
+    "cdn_has_nothing_else": ["GET", "https://cdn.shop.example/"],
+    # The interface.
+    "api": ["GET", f"{API}/v2/users?page=2"],
+    "api_client_sends_the_key_itself": ["GET", f"{API}/v2/users", "-H", "X-Api-Key: mine"],
+    "api_bare_prefix": ["GET", f"{API}/v2"],
+    "api_old": ["GET", f"{API}/v1/users"],
+    "api_nothing_there": ["GET", f"{API}/v3"],
+    "api_maintenance": ["GET", f"{API}/v2/users", "-H", "X-Maintenance: on"],
+    "api_maintenance_unclear": ["GET", f"{API}/v2/users", "-H", "X-Maintenance: maybe"],
+    "orders_by_priority": ["GET", f"{API}/v2/users/7/orders"],
+    "orders_delete": ["DELETE", f"{API}/v2/users/7/orders"],
+    "uploads": ["PUT", f"{API}/v2/uploads/1"],
+    "uploads_read": ["GET", f"{API}/v2/uploads/1"],
+    # Wildcards.
+    "carts_of_a_country": ["GET", "https://de.shop.example/cart/5", "-H", "Cookie: session=s1"],
+    "carts_two_levels_down": ["GET", "https://a.b.shop.example/cart"],
+    "carts_of_www_are_of_the_web": ["GET", f"{WWW}/cart"],
+    "carts_of_the_apex": ["GET", "https://shop.example/cart"],
+    # Regular expressions, queries, encoded slashes.
+    "search": ["GET", "https://search.shop.example/x?q=shoes"],
+    "search_by_another_name": ["GET", "https://find.shop.example/?q="],
+    "search_without_a_question": ["GET", "https://search.shop.example/"],
+    "search_encoded_slash": ["GET", "https://search.shop.example/a%2Fb?q=1"],
+    "encoded_slash_refused": ["GET", f"{API}/v2/a%2Fb"],
+    # Clients and who is believed.
+    "office": ["GET", "http://any.example/admin", "--from", "192.0.2.7"],
+    "office_from_elsewhere": ["GET", "http://any.example/admin", "--from", "203.0.113.9"],
+    "office_through_a_trusted_proxy": [
+        *("GET", "http://any.example/admin", "--from", "10.0.0.1"), "-H", "X-Forwarded-For: 192.0.2.9",
+    ],
+    "office_forged": ["GET", "http://any.example/admin", "--from", "203.0.113.9", "-H", "X-Forwarded-For: 192.0.2.9"],
+    "office_ipv6_proxy": ["GET", "http://any.example/admin", "--from", "fd00::1", "-H", "X-Forwarded-For: 10.9.1.1"],
+    # Paths that are something else than they look.
+    "dots_in_the_path": ["GET", "http://any.example/x/../admin"],
+    "percent_in_the_path": ["GET", "http://any.example/%61dmin"],
+    "above_the_root": ["GET", "http://any.example/../../etc/passwd"],
+    "bad_percent": ["GET", "http://any.example/%zz"],
+    # Requests that are none.
+    "trace": ["TRACE", f"{WWW}/"],
+    "two_hosts": ["GET", "/", "-H", "Host: a", "-H", "Host: b"],
+    "smuggled_length": ["POST", f"{WWW}/", "-H", "Content-Length: 5, 6"],
+    "options_for_one_hop": ["OPTIONS", f"{WWW}/", "-H", "Max-Forwards: 0"],
+    "files": ["GET", "https://files.shop.example/readme.txt"],
+}  # fmt: skip
+
+
+def test_there_are_fifty() -> None:
+    assert len(REQUESTS) >= 50
+    assert {path.stem for path in (GOLDEN / "explain").iterdir()} == set(REQUESTS)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_to_the_shop(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check(f"explain/{name}.txt", said(["explain", "shop.yaml", *REQUESTS[name]], capsys))
+
+
+def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(["explain", "shop.yaml", "GET", f"{API}/v2/users", "--json"], capsys)
+    value = json.loads(text.removesuffix("exit code 0\n"))
+    assert value["route"]["name"] == "api"
+    assert value["limits"]["body"] == {"value": 1 << 20, "unit": "B", "from": "shop.yaml:71:20"}
+
+
+def test_defaults_are_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(["explain", "shop.yaml", "GET", f"{WWW}/"], capsys, defaults=True).splitlines()
+    assert [line.split() for line in lines if line.startswith("  write_stall")] == [["write_stall", "1m", "default"]]
+
+
+def test_colors_change_nothing_but_the_color(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(["explain", "shop.yaml", "GET", f"{WWW}/", "--json"], capsys)
+    value = json.loads(text.removesuffix("exit code 0\n"))
+    colored = render(value, Ink(True))
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render(value, Ink(False))
+
+
+def routes(count: int) -> dict[str, object]:
+    rejected = [{"name": f"r{at}", "position": "x:1:1", "rejected": "the host is not a"} for at in range(count)]
+    near = {"name": "near", "position": "x:2:2", "rejected": "the method is not GET"}
+    return {"request": {"method": "GET", "url": "/", "client": "x"}, "routes": [*rejected, near]}
+
+
+def test_many_routes_are_counted_not_listed() -> None:
+    text = render(routes(1000), Ink(False))
+    assert "near" in text and "r999" not in text and "1000 others" in text
+    assert "r999" in render(routes(1000), Ink(False), everything=True)
+    assert "r5" in render(routes(6), Ink(False))
+
+
+@pytest.mark.parametrize("arguments", [["GET", "/"], ["x.yaml", "GET"], ["a", "b", "c", "d"]])
+def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", *arguments]) == 2
+    assert "FILE METHOD URL" in capsys.readouterr().err
+
+
+def test_what_cannot_be_a_request_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "exit code 2" in said(["explain", "shop.yaml", "GET", "/", "-H", "A: b\r\nC: d"], capsys)
+
+
+def test_a_faulty_file_is_not_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(["explain", "../../config/golden/unknown_key.yaml", "GET", "/"], capsys)
+    assert "unknown key `lisen`" in text and text.endswith("exit code 1\n")

@@ -1,0 +1,38 @@
+"""`graph`: the shop, drawn three times."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.cli.graph import as_mermaid, as_text, graph_of
+from proxy.cli.terminal import Ink
+from proxy.config import load_text
+from tests.cli.golden import check, said
+
+
+@pytest.mark.parametrize(("form", "name"), [("text", "text.txt"), ("mermaid", "shop.mmd"), ("svg", "shop.svg")])
+def test_the_shop(form: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    check(f"graph/{name}", said(["graph", "shop.yaml", "--format", form], capsys).removesuffix("exit code 0\n"))
+
+
+def drawn(text: str) -> str:
+    return as_text(graph_of(load_text(text, "x.yaml", {})), Ink(False))
+
+
+def test_routes_stand_in_the_order_in_which_they_count() -> None:
+    text = drawn("routes:\n  - {name: b, respond: 204}\n  - {name: a, host: a.example, respond: 204}\n")
+    assert text.index("a  a.example") < text.index("b  any host")
+
+
+def test_a_pool_is_drawn_once() -> None:
+    text = drawn(
+        "upstreams: {api: {servers: [http://127.0.0.1:1, http://127.0.0.1:2]}}\n"
+        "routes:\n  - {path: /a, upstream: api}\n  - {path: /b, upstream: api}\n"
+    )
+    assert text.count("http://127.0.0.1:1") == 1 and text.count("shown above") == 1
+
+
+def test_no_text_breaks_out_of_a_label() -> None:
+    text = 'routes:\n  - {name: a, path: {regex: \'^/"<b>#\'}, respond: 204}\n'
+    said = as_mermaid(graph_of(load_text(text, "x.yaml", {})))
+    assert "^/#quot;#lt;b#gt;#35;" in said

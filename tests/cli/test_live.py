@@ -1,0 +1,174 @@
+"""The commands that talk to a running proxy, against the real control site on real sockets with a stub behind it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from proxy import cli
+from proxy.cli.live import render_status
+from proxy.cli.terminal import Ink
+from tests.support.ports import free_port
+from tests.support.proxy import ROOT
+
+TOKEN = "token-0123456789abcdef"
+
+# A process of its own: the site needs a reactor that runs, and the commands are as blocking as people are.
+SITE = """
+import sys
+from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
+from proxy.admin.control import Refused, control_site
+
+class Stub:
+    def status(self):
+        server = {"name": "http://127.0.0.1:1", "address": "127.0.0.1:1", "state": "ejected",
+                  "why": "5 failures in a row", "weight": 2, "priority": 1, "in_flight": 3, "idle": 4,
+                  "latency_ms": 1.5, "requests": 60, "failures": 7}
+        pool = {"name": "api", "servers": [server], "queued": 2, "retrying": 1, "circuit": "open"}
+        return {"version": "0.1.0", "pid": 7, "state": "serving", "reactor": "UVLoopReactor", "configuration": "x.yaml",
+                "reloads": {"accepted": 2, "refused": 0, "error": ""},
+                "listeners": [{"endpoint": "tcp:80", "connections": 1}], "upstreams": [pool]}
+    def config(self):
+        return {}
+    def explain(self, question):
+        if question["method"] == "BAD":
+            raise Refused(400, {"error": "no question"})
+        return {"request": question, "routes": [], "route": {"name": "live", "position": "x.yaml:1:1"}}
+    def plan(self, new):
+        change = {"verb": "changed", "kind": "listener", "name": new["listen"][0]["endpoint"],
+                  "differences": [{"path": "backlog", "old": 1, "new": 2}], "touches": "4 client connections drain"}
+        return {"changes": [change]}
+    async def reload(self):
+        with open(sys.argv[2]) as file:
+            word = file.read()
+        if word == "refuse":
+            problem = {"severity": "error", "message": "wrong", "text": "x.yaml:1:1: error: wrong"}
+            raise Refused(409, {"problems": [problem]})
+        return {"changes": []}
+
+endpoint, unix = sys.argv[1], sys.argv[1].startswith("unix:")
+site = control_site(Stub(), reactor, unix=unix, token=%r)
+serverFromString(reactor, endpoint).listen(site).addCallback(lambda _: print("ready", flush=True))
+reactor.run()
+""" % TOKEN.encode()  # noqa: UP031 - the text is full of braces
+
+
+class Site(NamedTuple):
+    """Where it is, for --admin, and the file whose word decides over reloads."""
+
+    where: str
+    endpoint: str
+    word: Path
+
+
+def serve(endpoint: str, where: str, word: Path) -> Iterator[Site]:
+    word.write_text("accept")
+    command = [sys.executable, "-c", SITE, endpoint, str(word)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            yield Site(where, endpoint, word)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def unix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    directory = tmp_path_factory.mktemp("site")
+    path = directory / "s.sock"
+    yield from serve(f"unix:{path}:mode=600", f"unix:{path}", directory / "word")
+
+
+@pytest.fixture(scope="module")
+def tcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    port = free_port()
+    directory = tmp_path_factory.mktemp("site")
+    yield from serve(f"tcp:{port}:interface=127.0.0.1", f"tcp:127.0.0.1:{port}", directory / "word")
+
+
+@pytest.fixture
+def config(tmp_path: Path, unix: Site) -> str:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"listen: tcp:8080\nadmin: '{unix.endpoint}'\nroutes: [{{respond: 204}}]\n")
+    return str(path)
+
+
+def test_status(unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--admin", unix.where]) == 0
+    assert capsys.readouterr().out == (
+        "serving  version 0.1.0, pid 7, reactor UVLoopReactor, configuration x.yaml\n"
+        "reloads: accepted 2, refused 0, error -\n"
+        "\n"
+        "listeners\n"
+        "  tcp:80  1 connection\n"
+        "\n"
+        "upstream api  2 queued, 1 retrying, circuit open\n"
+        "  ejected  http://127.0.0.1:1    weight 2, rank 1  3 in flight  4 idle  1.5 ms  60 requests  7 failed"
+        "  5 failures in a row\n"
+    )
+
+
+def test_the_site_is_found_from_the_configuration(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pid"] == 7
+
+
+def test_a_proxy_that_does_not_serve_is_not_well() -> None:
+    assert render_status({"state": "draining"}, Ink(False)).startswith("draining")
+
+
+def test_reload(config: str, unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    unix.word.write_text("accept")
+    assert cli.main(["reload", config]) == 0
+    assert capsys.readouterr().out == "no changes\n"
+    unix.word.write_text("refuse")
+    assert cli.main(["reload", config]) == 1
+    assert capsys.readouterr().err == (
+        "x.yaml:1:1: error: wrong\nrefused: the old configuration stays in force\n"
+    )
+    assert cli.main(["reload", config, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"][0]["message"] == "wrong"
+
+
+def test_over_tcp_a_change_needs_the_token(
+    tcp: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REVERSEPROXY_ADMIN_TOKEN", raising=False)
+    assert cli.main(["status", "--admin", tcp.where]) == 0
+    assert cli.main(["reload", "--admin", tcp.where]) == 1
+    assert "Bearer" in capsys.readouterr().err
+    monkeypatch.setenv("REVERSEPROXY_ADMIN_TOKEN", TOKEN)
+    assert cli.main(["reload", "--admin", tcp.where]) == 0
+    assert cli.main(["reload", "--admin", f"http://{tcp.where.removeprefix('tcp:')}/"]) == 0
+
+
+def test_the_token_is_found_in_the_configuration_too(
+    tcp: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REVERSEPROXY_ADMIN_TOKEN", raising=False)
+    path = tmp_path / "x.yaml"
+    path.write_text(f"admin: {{listen: '{tcp.endpoint}', token: {TOKEN}}}\nroutes: [{{respond: 204}}]\n")
+    assert cli.main(["reload", str(path)]) == 0
+
+
+def test_explain_live(config: str, unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["GET", "http://x/", "-H", "A: b", "--from", "192.0.2.1"]
+    assert cli.main(["explain", "--live", "--admin", unix.where, *question]) == 0
+    assert "route  live  x.yaml:1:1" in capsys.readouterr().out
+    assert cli.main(["explain", "--live", config, *question, "--json"]) == 0
+    asked = json.loads(capsys.readouterr().out)["request"]
+    assert asked == {"method": "GET", "url": "http://x/", "headers": ["A: b"], "client": "192.0.2.1"}
+    assert cli.main(["explain", "--live", config, "BAD", "/"]) == 1
+    assert "no question" in capsys.readouterr().err
+
+
+def test_plan_beside_the_running_proxy(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", config]) == 0
+    assert capsys.readouterr().out == "~ listener tcp:8080   (4 client connections drain)\n    backlog: 1 -> 2\n"

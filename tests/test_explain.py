@@ -1,0 +1,125 @@
+"""What would happen to a request: the same judgement as a real one meets. The words are in tests/cli/golden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.assemble import House
+from proxy.cli.reading import offline_house
+from proxy.config import load_text
+from proxy.explain import Question, explain, read
+from proxy.flow.walk import Promise
+from proxy.gates.chain import Proceed
+from proxy.message import Exchange, Fields, Response, ResponseHead
+
+TEXT = """\
+upstreams:
+  api: {servers: [http://127.0.0.1:1, http://127.0.0.1:2], host: upstream}
+  next: {servers: http://127.0.0.1:3}
+gates:
+  named: [{headers: {request: {set: {X-Api-Key: "${KEY}"}}, response: {remove: Server}}}]
+routes:
+  - {name: api, path: /v1, upstream: api, gates: [named, {strip_prefix: /v1}]}
+  - {name: split, path: /s, split: {branches: [{upstream: api, weight: 3}, next], by: "header:X-User"}}
+  - {name: old, path: /old, redirect: {to: /new, status: 308}, gates: [named]}
+  - {name: get, path: /get, methods: [GET], respond: 204}
+"""
+
+
+def house() -> House:
+    return offline_house(load_text(TEXT, "x.yaml", {"KEY": "hunter2-hunter2"}))
+
+
+def asked(method: str, url: str, *headers: str, client: str = "127.0.0.1") -> dict[str, Any]:
+    return explain(house(), Question(method, url, headers, client))
+
+
+def test_the_way_to_an_upstream() -> None:
+    said = asked("GET", "http://a.example/v1/x?y=z")
+    assert said["route"] == {"name": "api", "position": "x.yaml:7:5"}
+    assert {"name": "api", "position": "x.yaml:7:5", "rejected": None} in said["routes"]
+    assert [(step["gate"], step["position"]) for step in said["gates"]] == [
+        ("headers", "x.yaml:5:11"),
+        ("strip_prefix", "x.yaml:7:73"),
+    ]
+    assert said["gates"][0]["response"] == ["- Server"]
+    assert "target /v1/x?y=z -> /x?y=z" in said["gates"][1]["did"]
+    assert said["upstream_request"]["line"] == "GET /x?y=z HTTP/1.1"
+    assert said["upstream_request"]["fields"][0] == "Host: 127.0.0.1:1"
+    assert [upstream["name"] for upstream in said["upstreams"]] == ["api"]
+    assert "answer" not in said
+
+
+def test_a_secret_is_shown_only_to_whoever_sent_it() -> None:
+    ours = asked("GET", "/v1", "Authorization: mine")
+    assert "hunter2" not in str(ours)
+    assert "Authorization: mine" in ours["upstream_request"]["fields"]
+    assert sum(line.startswith("X-Api-Key: *** (") for line in ours["upstream_request"]["fields"]) == 1
+
+
+def test_a_split_is_certain_where_there_is_a_key() -> None:
+    chosen = {}
+    for user in map(str, range(40)):
+        said = asked("GET", "/s", f"X-User: {user}")
+        [upstream] = said["upstreams"]
+        [branch] = [branch for branch in said["split"]["branches"] if branch["chosen"]]
+        assert branch["upstream"] == upstream["name"]
+        chosen[user] = upstream["name"]
+    assert set(chosen.values()) == {"api", "next"}
+    lots = asked("GET", "/s")
+    assert [upstream["name"] for upstream in lots["upstreams"]] == ["api", "next"]
+    assert [(branch["share"], branch["chosen"]) for branch in lots["split"]["branches"]] == [(0.75, None), (0.25, None)]
+
+
+def test_an_answer_that_is_known_is_given() -> None:
+    said = asked("GET", "/old")
+    assert said["answer"]["status"] == 308 and said["answer"]["by"] == "the route"
+    assert "Location: /new" in said["answer"]["fields"]
+    assert said["target"] == {"kind": "redirect", "position": "x.yaml:9:39"}
+
+
+def test_what_no_route_takes_says_why_none_does() -> None:
+    said = asked("POST", "/get")
+    assert "route" not in said
+    assert said["answer"]["status"] == 405 and said["answer"]["reason"] == "route.method"
+    assert {"name": "get", "position": "x.yaml:10:5", "rejected": "the method is not GET"} in said["routes"]
+
+
+def test_a_gate_that_answers_or_waits() -> None:
+    async def refuse(exchange: Exchange, proceed: Proceed) -> Response:
+        return Response(ResponseHead(403, b"Forbidden", Fields()))
+
+    async def wait(exchange: Exchange, proceed: Proceed) -> Response:
+        return await Promise[Response]()
+
+    built = house()
+    node = built.root.nodes[0]
+    node.gates = (refuse, node.gates[1])
+    said = explain(built, Question("GET", "/v1"))
+    assert said["answer"] == {"status": 403, "by": "the gate headers", "fields": []}
+    assert len(said["gates"]) == 1 and "upstream_request" not in said
+    node.gates = (wait, node.gates[1])
+    said = explain(built, Question("GET", "/v1"))
+    assert said["answer"]["status"] is None and said["answer"]["by"].startswith("the gate headers, once")
+
+
+@pytest.mark.parametrize("header", ["A: b\r\nC: d", "A: b\n"])
+def test_a_question_is_one_request(header: str) -> None:
+    with pytest.raises(ValueError, match="one line"):
+        read(Question("GET", "/", (header,)))
+
+
+def test_what_a_url_says() -> None:
+    head, scheme = read(Question("GET", "https://a.example:8443?b=c"))
+    assert (head.target, head.host, scheme) == (b"/?b=c", b"a.example:8443", b"https")
+    head, scheme = read(Question("GET", "/x", ("Host: b.example",)))
+    assert (head.host, scheme) == (b"b.example", b"http")
+
+
+def test_a_question_in_json() -> None:
+    assert Question.of({"method": "GET", "url": "/"}) == Question("GET", "/")
+    for nonsense in ({}, {"method": "GET"}, {"method": "GET", "url": "/", "headers": 5}):
+        with pytest.raises(ValueError, match="needs `method` and `url`"):
+            Question.of(nonsense)
