@@ -19,6 +19,8 @@ from proxy.message.fields import Fields
 
 # 128 bits of the hash: more than anybody can guess.
 _TOKEN_BYTES = 16
+# So many are remembered: more servers than an upstream has, and few enough to forget them when names come and go.
+_TOKENS = 1024
 _NAME_CHARACTERS = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -46,7 +48,7 @@ class StickyCookie(Generic[S]):
     @raise ValueError: something of this cannot be a cookie, in words for the person who wrote it.
     """
 
-    __slots__ = ("_by_token", "_key", "_plain", "_secure", "_secured", "_servers", "_upstream", "name")
+    __slots__ = ("_by_token", "_key", "_plain", "_secure", "_secured", "_servers", "_tokens", "_upstream", "name")
 
     def __init__(
         self,
@@ -81,12 +83,19 @@ class StickyCookie(Generic[S]):
         self._secure = secure
         self._servers: Sequence[S] = ()
         self._by_token: dict[bytes, S] = {}
+        self._tokens: dict[str, bytes] = {}
 
     def token(self, server: S) -> bytes:
         """The word for a server: 22 characters."""
-        # The length in front keeps (ab, c) and (a, bc) apart.
-        message = b"%d:%b%b" % (len(self._upstream), self._upstream, server.name.encode("utf-8"))
-        return urlsafe_b64encode(hmac.digest(self._key, message, "sha256")[:_TOKEN_BYTES]).rstrip(b"=")
+        token = self._tokens.get(server.name)
+        if token is None:
+            if len(self._tokens) >= _TOKENS:
+                self._tokens.clear()
+            # The length in front keeps (ab, c) and (a, bc) apart.
+            message = b"%d:%b%b" % (len(self._upstream), self._upstream, server.name.encode("utf-8"))
+            digest = hmac.digest(self._key, message, "sha256")[:_TOKEN_BYTES]
+            token = self._tokens[server.name] = urlsafe_b64encode(digest).rstrip(b"=")
+        return token
 
     def find(self, fields: Fields, servers: Sequence[S], tried: Collection[S] = ()) -> S | None:
         """The server that a request sticks to, where it is available. One of weight 0 is: its sessions may end there.
