@@ -42,7 +42,7 @@ def test_the_way_to_an_upstream() -> None:
     assert {"name": "api", "position": "x.yaml:7:5", "rejected": None} in said["routes"]
     assert [(step["gate"], step["position"]) for step in said["gates"]] == [
         ("headers", "x.yaml:5:11"),
-        ("strip_prefix", "x.yaml:7:73"),
+        ("strip_prefix", "x.yaml:7:58"),
     ]
     assert said["gates"][0]["response"] == ["- Server"]
     assert "target /v1/x?y=z -> /x?y=z" in said["gates"][1]["did"]
