@@ -24,6 +24,7 @@ from proxy.config import Config, Loaded
 from proxy.config import gates as gate_wishes
 from proxy.config import routes as route_wishes
 from proxy.config.bounds import Timeouts
+from proxy.config.model import Listener as ListenerWish
 from proxy.downstream.admission import Admission
 from proxy.downstream.site import ProxySite
 from proxy.gates.chain import Gate, Proceed
@@ -38,9 +39,14 @@ from proxy.policy.trust import TrustedNetworks
 from proxy.resources.answers import RedirectTo, Respond
 from proxy.resources.foreign import Mounted
 from proxy.resources.forward import Forward
+from proxy.resources.secure import HttpsRedirect
 from proxy.resources.split import Branch, SplitForward
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import build
+from proxy.tls.certificates import CertificateError
+from proxy.tls.keyring import Keyring
+from proxy.tls.listening import guard_of, response_fields, tls_server
+from proxy.tls.server import TlsServer
 from proxy.upstream.dial import Address
 from proxy.upstream.names import Resolver
 from proxy.upstream.pool import Pool
@@ -82,6 +88,7 @@ class House(NamedTuple):
     access_log: AccessLog | None
     apps: Apps
     replaced: tuple[tuple[Pool, Pool], ...] = ()
+    keyrings: tuple[Keyring, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -92,6 +99,8 @@ class House(NamedTuple):
         """Begin to watch the servers, and to look up their names."""
         for pool in self.pools.values():
             pool.start()
+        for keyring in self.keyrings:
+            keyring.start()
 
     def succeed(self, standing: House) -> tuple[House, list[Pool]]:
         """Take over from the house that stood before: pools that changed become what they are to be. Those that did not
@@ -102,8 +111,10 @@ class House(NamedTuple):
         for pool, new in self.replaced:
             pool.expecting = new.expecting and not pool.servers
             pool.become(new)
-        for pool in self.pools.values():
-            pool.start()
+        self.start()
+        for keyring in standing.keyrings:
+            if keyring not in self.keyrings:
+                keyring.stop()
         gone = [pool for name, pool in standing.pools.items() if name not in self.pools]
         return self._replace(replaced=()), gone
 
@@ -116,6 +127,8 @@ class House(NamedTuple):
         """It is over."""
         for pool in self.pools.values():
             pool.close()
+        for keyring in self.keyrings:
+            keyring.stop()
         if self.access_log is not None:
             self.access_log.close()
 
@@ -181,7 +194,7 @@ def assemble(
             listener.endpoint,
             serverFromString(reactor, listening(listener.endpoint)),
             ProxySite(
-                root,
+                root if listener.redirect is None else HttpsRedirect(listener.redirect),
                 alarm,
                 admission,
                 reactor,
@@ -192,9 +205,23 @@ def assemble(
                 name=listener.endpoint,
             ),
         )
-        for listener in config.listen
+                tls=server,
+                fields=response_fields(listener),
+        for listener, server in zip(config.listen, servers, strict=True)
     )
-    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced))
+    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings)
+
+
+def tls_of(config: Config, listener: ListenerWish, alarm: Alarm, standing: House | None) -> TlsServer | None:
+    """TLS for `listener`, if it is to have that."""
+    keyring = None
+    for one in standing.listeners if standing is not None else ():
+        if one.description == listener.endpoint and one.site.tls is not None:
+            keyring = one.site.tls.keyring
+    try:
+        return tls_server(config, listener, alarm, keyring)
+    except CertificateError as error:
+        raise AssemblyError(("listen", config.listen.index(listener), "tls"), str(error)) from error
 
 
 def listening(endpoint: str) -> str:

@@ -11,8 +11,10 @@ from proxy.config.values import Duration, PositiveDuration, Size, StrictInt, Wis
 
 
 class Timeouts(Wish):
-    """Every deadline in force, in seconds; 0.0 is "none". All but the first are idle times, never totals."""
+    """Every deadline in force, in seconds; 0.0 is "none". All but the first two and `connect` are idle times,
+    never totals."""
 
+    tls_handshake: PositiveDuration = limits.TLS_HANDSHAKE_SECONDS
     request_head: PositiveDuration = limits.HEAD_SECONDS
     body_idle: Duration = limits.BODY_IDLE_SECONDS
     write_stall: Duration = limits.WRITE_STALL_SECONDS

@@ -18,10 +18,11 @@ _KINDS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
     "systemd": (("domain", "index"), frozenset({"domain", "index", "name"})),
 }
 _REQUIRED = {"tcp": "port", "tcp6": "port", "unix": "address", "systemd": "domain"}
-_LATER = {
-    "ssl": "TLS on listeners is not there yet",
-    "tls": "TLS on listeners is not there yet",
-    "haproxy": "the PROXY protocol is not there yet",
+_TLS_HINT = "write {endpoint: tcp:8443, tls: {certificates: [{cert: FILE, key: FILE}]}}"
+_ELSEWHERE = {
+    "ssl": ("TLS has keys of its own", _TLS_HINT),
+    "tls": ("TLS has keys of its own", _TLS_HINT),
+    "haproxy": ("the PROXY protocol is not there yet", ""),
 }
 
 
@@ -35,8 +36,9 @@ def parse_endpoint(description: object) -> str:
     if not isinstance(description, str):
         raise wrong("endpoint", f"{shown(description)} is not an endpoint", "write for example tcp:8080")
     kind, *arguments = _split(description)
-    if kind in _LATER:
-        raise wrong("endpoint", f"`{kind}:` cannot be used: {_LATER[kind]}")
+    if kind in _ELSEWHERE:
+        why, hint = _ELSEWHERE[kind]
+        raise wrong("endpoint", f"`{kind}:` cannot be used: {why}", hint)
     if kind not in _KINDS:
         raise _unknown_kind(kind, description)
     positional, keywords = _KINDS[kind]

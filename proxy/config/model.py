@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.config.admin import Admin, switched
 from proxy.config.bounds import Limits, Timeouts
@@ -15,6 +15,7 @@ from proxy.config.gates import Gate
 from proxy.config.resolver import Resolver
 from proxy.config.routes import NetworkValue, Route
 from proxy.config.upstreams import Upstream, UpstreamSettings
+from proxy.config.tls import ListenerTls
 from proxy.config.values import (
     Name,
     OneOrMany,
@@ -37,12 +38,37 @@ Endpoint = Annotated[
 
 
 class Listener(ShortWish):
-    """An address we accept connections on: a Twisted server endpoint description."""
+def _https_port(value: Any) -> int:
+    match = re.fullmatch(r"https(?::([1-9][0-9]{0,4}))?", value) if isinstance(value, str) else None
+    port = int(match.group(1) or 443) if match is not None else 0
+    if not 0 < port < 65536:
+        raise wrong("redirect", f"{shown(value)} is no redirect of a listener", "write https, or https:8443")
+    return port
+
+
+HttpsPort = Annotated[
+    int, PlainValidator(_https_port), WithJsonSchema({"type": "string", "pattern": "^https(:[1-9][0-9]*)?$"})
+]
+
+
+    """An address we accept connections on: a Twisted server endpoint description.
+
+    @ivar tls: TLS on it; None for plain HTTP.
+    @ivar redirect: the port to which every request is redirected, with https.
+    """
 
     shorthand = "endpoint"
 
     endpoint: Endpoint
 
+    tls: ListenerTls | None = None
+    redirect: HttpsPort | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.tls is not None and self.redirect is not None:
+            raise wrong("contradiction", "this listener speaks TLS: it would redirect to itself", at="redirect")
+        return self
 
 def _off_or_name(value: Any) -> Any:
     if value is False:
@@ -105,6 +131,7 @@ class Config(Wish):
     @ivar gates: lists of gates that routes use by name; in a loaded configuration, routes have them expanded.
     @ivar access_log: a file, `stdout`, or None for no log.
     """
+    @ivar state: the folder for what the proxy keeps; None for that of the system.
 
     include: Annotated[tuple[StrictStr, ...], OneOrMany()] = ()
 
@@ -123,6 +150,7 @@ class Config(Wish):
     demo: Demo | None = None
     tests: tuple[RouteTest, ...] = ()
 
+    state: StrictStr | None = None
     def timeouts_of(self, route: Route, upstream: str | None = None) -> Timeouts:
         """The deadlines in force on `route`: its own, else those of its upstream, else the general ones.
 

@@ -12,7 +12,7 @@ from proxy.config import problem
 from proxy.config.address import looks_like_address
 from proxy.config.document import Tree
 from proxy.config.gates import Gate
-from proxy.config.model import Config
+from proxy.config.model import Config, Listener
 from proxy.config.routes import Route
 from proxy.config.upstreams import Server, Upstream, UpstreamSettings
 
@@ -28,8 +28,16 @@ def resolve(tree: Tree, config: Config) -> Config:
                 upstreams[name] = _with_defaults(alone, defaults)
     hosts = Path(tree.position(("resolver",)).file).parent / config.resolver.hosts
     resolver = config.resolver.model_copy(update={"hosts": str(hosts)})
+    listen = tuple(_listener(tree, place, listener) for place, listener in enumerate(config.listen))
     routes = tuple(_resolved(tree, config, place, route) for place, route in enumerate(config.routes))
-    return config.model_copy(update={"upstreams": upstreams, "routes": routes, "resolver": resolver})
+    return config.model_copy(update={"upstreams": upstreams, "routes": routes, "resolver": resolver, "listen": listen})
+
+
+def _listener(tree: Tree, place: int, wish: Listener) -> Listener:
+    if wish.tls is None:
+        return wish
+    folder = Path(tree.position(("listen", place)).file).parent
+    return wish.model_copy(update={"tls": wish.tls.beside(folder)})
 
 
 def _with_defaults(upstream: Upstream, defaults: UpstreamSettings) -> Upstream:

@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
-from proxy.errors import MAX_FORWARDS, REQUEST_METHOD, ProxyError
+from proxy.errors import MAX_FORWARDS, REQUEST_EXPECT, REQUEST_METHOD, ProxyError
 from proxy.message import Exchange, RequestHead
 from proxy.policy.forwarding import Forwarder, ForwardingPolicy
 from proxy.policy.request_id import RequestIds
 from proxy.routing.path import normalize
+from proxy.tls.guard import Credentials, Guard
+
+
+class Visitor(Forwarder):
+    """What is remembered for one client connection.
+
+    @ivar credentials: what its TLS handshake has settled; None where there was none.
+    """
+
+    __slots__ = ("credentials",)
+
+    def __init__(
+        self, forwarding: ForwardingPolicy, peer: str, scheme: bytes, credentials: Credentials | None = None
+    ) -> None:
+        super().__init__(forwarding, peer, scheme, b"" if credentials is None else credentials.forwarded)
+        self.credentials = credentials
 
 
 class Admission:
-    """The policies of one listener, applied to each request once."""
+    """The policies of one listener, applied to each request once.
 
-    def __init__(self, forwarding: ForwardingPolicy, ids: RequestIds) -> None:
+    @param guard: where hosts ask for client certificates; None where none does.
+    """
+
+    def __init__(self, forwarding: ForwardingPolicy, ids: RequestIds, guard: Guard | None = None) -> None:
         self.forwarding = forwarding
         self._make_id = ids
+        self._guard = guard
 
-    def forwarder(self, peer: str, scheme: bytes) -> Forwarder:
+    def forwarder(self, peer: str, scheme: bytes, credentials: Credentials | None = None) -> Visitor:
         """What is remembered for one client connection."""
-        return Forwarder(self.forwarding, peer, scheme)
+        return Visitor(self.forwarding, peer, scheme, credentials)
 
-    def admit(self, exchange: Exchange, forwarder: Forwarder) -> None:
+    def admit(self, exchange: Exchange, forwarder: Visitor) -> None:
         """Fill in what the house wants to know of the exchange.
 
         @raise ProxyError: it is refused.
         """
         head = exchange.head
         record = exchange.record
+        exchange.request_id = record.request_id = self._make_id()  # a refusal has one too
         if head.method == b"TRACE":
             # It would show fields that we add, and cookies, to scripts (RFC 9110 section 9.3.8).
             raise ProxyError(REQUEST_METHOD, "TRACE")
+        if self._guard is not None:
+            self._guard.check(head.host, forwarder.credentials)
         received = forwarder.receive(head)
         exchange.client = record.client = received.client
         exchange.scheme = record.scheme = received.scheme
-        exchange.request_id = record.request_id = received.request_id or self._make_id()
+        if received.request_id:
+            exchange.request_id = record.request_id = received.request_id
         exchange.path = normalize(head.target)
         exchange.head = RequestHead(head.method, head.target, head.host, head.minor, received.fields)
+        exchange.upgrades = received.upgrades
+        if received.expect and received.expect.lower() != b"100-continue":
+            raise ProxyError(REQUEST_EXPECT, f"Expect: {received.expect[:60]!r}")  # RFC 9110 section 10.1.1
         if head.method == b"OPTIONS":
             _count_forwards(exchange)
 

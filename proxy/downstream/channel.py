@@ -250,6 +250,8 @@ class ProxyChannel(Protocol):
         exchange.record.status = response.head.status
         exchange.record.head_at = self._alarm.now()
         if response.tunnel is not None:
+        if self.site.fields:
+            response = self.site.dressed(response)
             self._join(exchange, response.head, response.tunnel)
             return
         another = self._reader.complete and self._reader.keep_alive and self.site.keeps_alive(self._requests)
@@ -372,7 +374,7 @@ class ProxyChannel(Protocol):
 
     def meet_policy(self) -> None:
         """Asked by the site: whom it believes has changed."""
-        self._forwarder = self.site.forwarder(self.peer)
+        self._forwarder = self.site.forwarder(self.peer, getattr(self.transport, "credentials", None))
 
     def drain(self) -> None:
         """Asked by the site: take no further request."""

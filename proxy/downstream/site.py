@@ -11,16 +11,24 @@ from twisted.internet.interfaces import IAddress
 from twisted.web.server import Site
 
 from proxy.alarm import Alarm
-from proxy.downstream.admission import Admission
+from proxy.downstream.admission import Admission, Visitor
 from proxy.downstream.channel import ProxyChannel
+from proxy.errors import ProxyError
 from proxy.limits import REQUESTS_PER_CONNECTION
-from proxy.message import BodySource, Deadlines, Exchange, Peer, RequestHead, Response, ResponseHead
+from proxy.message import EMPTY, BodySource, Deadlines, Exchange, Peer, RequestHead, Response, ResponseHead
 from proxy.message.deadlines import DEFAULT
+from proxy.message.fields import Pair
+from proxy.message.head import NO_REQUEST
 from proxy.observe import ExchangeRecord, Observer
-from proxy.policy.forwarding import Forwarder
+from proxy.tls.guard import Credentials
+from proxy.tls.server import TlsServer
 from proxy.wire import RequestLimits
 
 REQUEST_LIMITS = RequestLimits()
+
+
+def _nobody_listens(head: ResponseHead) -> None:
+    """There is no client for an interim response."""
 
 
 class StreamingResource(Protocol):
@@ -38,6 +46,8 @@ class ProxySite(Site):
 
     @param resource: the root; an `IResource` with `resource_for(exchange)`.
     @param name: the listener, for the log.
+    @param tls: what stands between the connections and their channels; None for nothing.
+    @param fields: fields of every response that does not have them already.
     """
 
     protocol = ProxyChannel  # type: ignore[assignment] # Twisted names its own channel's private wrapper here
@@ -52,8 +62,9 @@ class ProxySite(Site):
         deadlines: Deadlines = DEFAULT,
         limits: RequestLimits = REQUEST_LIMITS,
         requests_per_connection: int = REQUESTS_PER_CONNECTION,
-        scheme: bytes = b"http",
         name: str = "",
+        tls: TlsServer | None = None,
+        fields: Sequence[Pair] = (),
     ) -> None:
         super().__init__(resource, reactor=reactor)
         self.alarm = alarm
@@ -63,7 +74,8 @@ class ProxySite(Site):
         self.channels: set[ProxyChannel] = set()
         self._name = name
         self._when_empty: Callable[[], None] | None = None
-        self._scheme = scheme
+        self.tls = tls
+        self.fields = tuple(fields)
         self.admission = admission
         self._observers = tuple(observers)
         self._requests_per_connection = requests_per_connection
@@ -71,10 +83,8 @@ class ProxySite(Site):
 
     # --- doors --------------------------------------------------------------------------------------------
 
-    def buildProtocol(self, addr: IAddress | None) -> ProxyChannel:  # type: ignore[override] # as above
-        channel = ProxyChannel(self)
-        channel.factory = self
-        return channel
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return self.channel() if self.tls is None else self.tls.stream(self, addr)
 
     def startFactory(self) -> None:
         """`Site` would open its own log here, and keep a timer for its dates."""
@@ -86,7 +96,26 @@ class ProxySite(Site):
         """What ALPN offers (TLS)."""
         return [b"http/1.1"]
 
+    # --- asked by TLS -------------------------------------------------------------------------------------
+
+    def channel(self) -> ProxyChannel:
+        """For a new connection."""
+        channel = ProxyChannel(self)
+        channel.factory = self
+        return channel
+
+    def turned_away(self, peer: Peer, error: ProxyError) -> None:
+        """A handshake has come to nothing: there will be no request, but a record."""
+        record = self.open_exchange(NO_REQUEST, EMPTY, peer, _nobody_listens).record
+        record.reason, record.detail = error.reason.code, error.detail
+        self.observe(record)
+
     # --- asked by the channels ----------------------------------------------------------------------------
+
+    @property
+    def scheme(self) -> bytes:
+        """As clients see it."""
+        return b"http" if self.tls is None else b"https"
 
     def getResourceFor(self, request: Any) -> Any:
         """The node of the tree that answers: ours for an exchange, any `IResource` for a stock request."""
@@ -100,14 +129,24 @@ class ProxySite(Site):
         """A request has begun."""
         record = ExchangeRecord(time.time(), self.alarm.now())
         record.method, record.host, record.target, record.minor = head.method, head.host, head.target, head.minor
-        record.scheme = self._scheme
+        record.scheme = scheme = self.scheme
         record.peer = peer.host
         record.listener = self._name
-        return Exchange(head, b"", body, peer, record, interim, self.deadlines, self._scheme)
+        return Exchange(head, b"", body, peer, record, interim, self.deadlines, scheme)
 
-    def forwarder(self, peer: Peer) -> Forwarder:
+    def dressed(self, response: Response) -> Response:
+        """`response` with the fields that this listener adds to all that do not have them."""
+        fields = response.head.fields
+        missing = [pair for pair in self.fields if pair[0].lower() not in fields]
+        return response._replace(head=response.head._replace(fields=fields.added(*missing))) if missing else response
+
+    def forwarder(self, peer: Peer, credentials: Credentials | None) -> Visitor:
         """What a connection remembers of the policy about who is on its other end."""
-        return self.admission.forwarder(peer.host, self._scheme)
+        if credentials is None:
+            return self.admission.forwarder(peer.host, b"http")
+        if self.tls is not None:
+            credentials = credentials._replace(hosts=self.tls.keyring)  # others than in its handshake, after a reload
+        return self.admission.forwarder(peer.host, b"https", credentials)
 
     def observe(self, record: ExchangeRecord) -> None:
         """An exchange is over."""
@@ -145,6 +184,8 @@ class ProxySite(Site):
         self.deadlines = new.deadlines
         self.limits = new.limits
         self.admission = new.admission
+        self.tls = new.tls
+        self.fields = new.fields
         self._observers = new._observers
         self._requests_per_connection = new._requests_per_connection
         for channel in self.channels:

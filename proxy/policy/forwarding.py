@@ -81,16 +81,20 @@ class Received(NamedTuple):
     """A request as the house sees it.
 
     @ivar fields: the end-to-end fields, and ours. Host comes first and is `head.host`. `Upgrade` is there only
-        where it may be thought about (`upgrade.protocols` reads it), `TE` only as `trailers`.
+        where it may be thought about, `TE` only as `trailers`.
     @ivar client: the client's address as far as it can be believed, `trust.UNKNOWN` where it has none.
     @ivar scheme: b"http" or b"https", as the client sees it.
     @ivar request_id: from a trusted peer; empty where one must be made.
+    @ivar upgrades: the protocols that it asks to switch to and that may be thought about.
+    @ivar expect: the value of `Expect`; empty where there is none to think about.
     """
 
     fields: Fields
     client: str
     scheme: bytes
     request_id: bytes
+    upgrades: tuple[bytes, ...]
+    expect: bytes
 
 
 class ForwardingPolicy:
@@ -147,12 +151,13 @@ class ForwardingPolicy:
         """The address of the client behind `peer` (an IP address as text), as far as it can be believed."""
         return self.trusted.chain(peer, fields.all(b"x-forwarded-for"))[0]
 
-    def receive(self, head: RequestHead, peer: str, scheme: bytes) -> Received:
+    def receive(self, head: RequestHead, peer: str, scheme: bytes, certificate: bytes = b"") -> Received:
         """Take in a request.
 
         @param head: as it was parsed.
         @param peer: the address of the other end of the connection, as text.
         @param scheme: b"http" or b"https", as the connection is.
+        @param certificate: what is said about the peer's verified certificate; empty where it has none.
         @raise ProxyError: the request has come through here already; or too many connection options.
         """
         fields, host = head.fields, head.host
@@ -170,12 +175,16 @@ class ForwardingPolicy:
         else:
             chain = [address]
             lines += self._word(chain, scheme, host, _port_of(host, scheme))
+        if certificate:
+            lines.append((b"X-Forwarded-Client-Cert", certificate))
         if self.pseudonym:
             lines.append(self._via(head))
         asked = asked_protocols(head) if b"upgrade" in fields else ()
         upgrade = (b"Upgrade", b", ".join(asked)) if asked else None
         received = ReceivedFields((b"Host", host), lines, upgrade, trailers)
-        return Received(received, chain[0], scheme, self._accepted_id(fields) if trusted else b"")
+        request_id = self._accepted_id(fields) if trusted else b""
+        expect = fields.get(b"expect") or b"" if head.minor else b""
+        return Received(received, chain[0], scheme, request_id, asked, expect)
 
     def _word(self, chain: list[str], scheme: bytes, host: bytes, port: bytes) -> list[Pair]:
         """What we say about the client, in its two spellings."""
@@ -233,11 +242,13 @@ class Forwarder:
     @param policy: what to say.
     @param peer: the address of the other end, as text.
     @param scheme: b"http" or b"https".
+    @param certificate: what is said about its verified certificate; empty where it has none.
     """
 
-    __slots__ = ("_last", "_policy", "_received", "peer", "scheme")
+    __slots__ = ("_certificate", "_last", "_policy", "_received", "peer", "scheme")
 
-    def __init__(self, policy: ForwardingPolicy, peer: str, scheme: bytes) -> None:
+    def __init__(self, policy: ForwardingPolicy, peer: str, scheme: bytes, certificate: bytes = b"") -> None:
+        self._certificate = certificate
         self._policy = policy
         self.peer = peer
         self.scheme = scheme
@@ -254,7 +265,7 @@ class Forwarder:
             or last.host != head.host
             or last.minor != head.minor
         ):
-            received = self._received = self._policy.receive(head, self.peer, self.scheme)
+            received = self._received = self._policy.receive(head, self.peer, self.scheme, self._certificate)
             self._last = head
         return received
 

@@ -13,8 +13,6 @@ import re
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-FIELD = b"X-Forwarded-Client-Cert"
-
 _PLAIN = re.compile(r"[A-Za-z0-9._~:/?#@!$&'()*+%\[\]-]*")
 _ESCAPE = re.compile(r"\\([^0-9A-Fa-f])")
 # What may stand neither in a header field nor between quotes.

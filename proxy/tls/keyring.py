@@ -116,6 +116,7 @@ class Keyring:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.deadline = self.look_at = NEVER
+        self._made_of = (tuple(plans), policy, strict)
         self.hosts = [Host(plan, policy, protocols, now()) for plan in plans]
         self._alarm = alarm
         self._strict = strict
@@ -127,6 +128,10 @@ class Keyring:
         self._table = NameTable(self.hosts[0], strict=self._strict)
         for host in self.hosts:
             self._table.add(host.names, host)
+
+    def is_for(self, plans: Sequence[HostPlan], policy: Policy, strict: bool) -> bool:
+        """Whether one made of these would be the same."""
+        return self._made_of == (tuple(plans), policy, strict)
 
     # --- look-ups -----------------------------------------------------------------------------------------
 

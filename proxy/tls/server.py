@@ -7,12 +7,10 @@ servername callback, would keep the verification mode of the first one, and its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IAddress, IProtocolFactory
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IProtocol
 
 from proxy.alarm import Alarm
 from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_TIMEOUT, ProxyError
@@ -23,8 +21,16 @@ from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, norma
 from proxy.tls.keyring import Host, Keyring
 from proxy.tls.stream import HandshakeError, TlsStream
 
-#: Told of each handshake that came to nothing.
-Refused = Callable[[Peer, ProxyError], None]
+
+class Owner(Protocol):
+    """The site that a listener belongs to."""
+
+    def channel(self) -> IProtocol:
+        """The protocol for on top of a connection."""
+
+    def turned_away(self, peer: Peer, error: ProxyError) -> None:
+        """A handshake has come to nothing."""
+
 
 # Fatal alerts of RFC 8446 section 6.2, sent before there is a connection to encrypt them.
 _ALERT = b"\x15\x03\x03\x00\x02\x02"
@@ -37,44 +43,27 @@ _NOT_TLS = (
 )
 
 
-class TlsListener(Factory):
-    """Puts TLS under the protocols of `site`.
+class TlsServer:
+    """What the connections of a listener share.
 
-    @param protocols: what `site` speaks (ALPN).
-    @param handshake_seconds: how long a client may take from its first byte to the end of the handshake.
+    @param protocols: what is spoken on top (ALPN).
+    @param handshake_seconds: how long a client may take from its acceptance to the end of the handshake.
     """
 
-    noisy = False
-
     def __init__(
-        self,
-        site: IProtocolFactory,
-        keyring: Keyring,
-        alarm: Alarm,
-        protocols: tuple[bytes, ...],
-        handshake_seconds: float,
-        refused: Refused,
+        self, keyring: Keyring, alarm: Alarm, protocols: tuple[bytes, ...], handshake_seconds: float
     ) -> None:
-        self.site = site
         self.keyring = keyring
         self.alarm = alarm
         self.protocols = protocols
         self.handshake_seconds = handshake_seconds
-        self.refused = refused
 
-    def buildProtocol(self, addr: IAddress | None) -> ServerStream:
-        return ServerStream(self, addr)
-
-    def startFactory(self) -> None:
-        self.site.doStart()
-        self.keyring.start()
-
-    def stopFactory(self) -> None:
-        self.keyring.stop()
-        self.site.doStop()
+    def stream(self, owner: Owner, address: IAddress | None) -> ServerStream:
+        """For a connection that has been accepted."""
+        return ServerStream(self, owner, address)
 
     def __repr__(self) -> str:
-        return f"<TlsListener {self.keyring!r} for {self.site!r}>"
+        return f"<TlsServer {self.keyring!r}>"
 
 
 class ServerStream(TlsStream):
@@ -83,20 +72,21 @@ class ServerStream(TlsStream):
     @ivar credentials: what the handshake has settled; None before its end.
     """
 
-    def __init__(self, listener: TlsListener, address: IAddress | None) -> None:
-        super().__init__(listener.alarm)
+    def __init__(self, server: TlsServer, owner: Owner, address: IAddress | None) -> None:
+        super().__init__(server.alarm)
         self.credentials: Credentials | None = None
-        self._listener = listener
+        self._server = server
+        self._owner = owner
         self._address = address
         self._reader: HelloReader | None = HelloReader()
         self._hello = NO_HELLO
-        self._host: Host = listener.keyring.default
+        self._host: Host = server.keyring.default
         self._why = TLS_HANDSHAKE
 
     # --- the handshake ------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self._alarm.set(self, self._listener.handshake_seconds)
+        self._alarm.set(self, self._server.handshake_seconds)
 
     def shaking(self, data: bytes) -> None:
         if self._reader is None:
@@ -114,12 +104,12 @@ class ServerStream(TlsStream):
             self.transport.write(_NOT_TLS)
             self.give_up("plain HTTP")
             return
-        host = self._listener.keyring.find(hello.server_name)
+        host = self._server.keyring.find(hello.server_name)
         if host is None:
             self._why = TLS_NAME
             self._alert(UNRECOGNIZED_NAME, f"no certificate for {hello.server_name!r}")
             return
-        if hello.protocols and not set(hello.protocols) & set(self._listener.protocols):
+        if hello.protocols and not set(hello.protocols) & set(self._server.protocols):
             # Going on regardless is what lets attackers redirect one protocol to a server of another (RFC 7301).
             offered = b" ".join(hello.protocols).decode("ascii", "replace")
             self._alert(NO_APPLICATION_PROTOCOL, f"none of these protocols is spoken here: {offered}")
@@ -141,8 +131,8 @@ class ServerStream(TlsStream):
             return
         certificate = self.tls.get_peer_certificate(as_cryptography=True) if self._host.client is not None else None
         forwarded = element(certificate) if certificate is not None else b""
-        self.credentials = Credentials(self._hello.server_name, self._host, self._listener.keyring, forwarded)
-        self.put_above(self._listener.site.buildProtocol(self._address))  # type: ignore[arg-type] # as Twisted calls it
+        self.credentials = Credentials(self._hello.server_name, self._host, self._server.keyring, forwarded)
+        self.put_above(self._owner.channel())
 
     def failed(self, error: HandshakeError) -> None:
         if self._reader is not None and not self._reader.data:
@@ -156,4 +146,4 @@ class ServerStream(TlsStream):
             reason = TLS_TIMEOUT
         address: Any = self._address
         peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))
-        self._listener.refused(peer, ProxyError(reason, words))
+        self._owner.turned_away(peer, ProxyError(reason, words))

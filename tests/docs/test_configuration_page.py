@@ -16,12 +16,14 @@ from proxy.config import (
     resolver,
     retrying,
     routes,
+    tls,
     upstreams,
 )
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: tuple[type[BaseModel], ...] = (
+    *(model.Listener, tls.ListenerTls, tls.Certificate, tls.ClientCertificates, tls.Hsts),
     *(model.Config, model.Forwarded, bounds.Timeouts, bounds.Limits, upstreams.Upstream, upstreams.Server),
     *(balancing.Balance, balancing.Sticky, health.Health, health.EjectionWish, health.BreakerWish),
     *(retrying.Retries, retrying.Queue, resolver.Resolver, routes.Split, routes.Branch),

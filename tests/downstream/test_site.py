@@ -66,7 +66,7 @@ def test_an_exchange_is_asked_of_our_tree_and_a_stock_request_of_twisteds() -> N
 
 
 def test_an_exchange_begins_with_all_that_is_known_of_it() -> None:
-    site = made(name="tcp:8443", scheme=b"https")
+    site = made(name="tcp:8443", tls=object())
     exchange = site.open_exchange(HEAD, EMPTY, Peer("192.0.2.1", 1), lambda head: None)
     record = exchange.record
     assert (record.method, record.target, record.host, record.minor) == (b"GET", b"/x", b"a", 1)

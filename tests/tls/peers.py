@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -16,7 +16,7 @@ from proxy.errors import ProxyError
 from proxy.message import Peer
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
-from proxy.tls.server import TlsListener
+from proxy.tls.server import TlsServer
 from tests.support.ends import End
 
 ADDRESS = IPv4Address("TCP", "203.0.113.7", 51000)
@@ -44,17 +44,20 @@ class Recorder(Protocol):
         self.lost = reason.value
 
 
-class Site(Factory):
+class Site:
     """Makes recorders."""
-
-    noisy = False
 
     def __init__(self) -> None:
         self.made: list[Recorder] = []
+        self.refused: list[ProxyError] = []
 
-    def buildProtocol(self, addr: Any) -> Recorder:
+    def channel(self) -> Recorder:
         self.made.append(Recorder())
         return self.made[-1]
+
+    def turned_away(self, peer: Peer, error: ProxyError) -> None:
+        assert peer == Peer("203.0.113.7", 51000)
+        self.refused.append(error)
 
 
 class Client:
@@ -105,20 +108,20 @@ class Stage:
         self.clock = Clock()
         self.alarm = Alarm(self.clock, self.clock.seconds)
         self.site = Site()
-        self.refused: list[ProxyError] = []
         self.wall = 1_000.0
         protocols, chosen = (b"http/1.1",), policy(policy_name)
         self.keyring = Keyring(plans, chosen, protocols, self.alarm, strict=strict, now=lambda: self.wall)
-        self.listener = TlsListener(self.site, self.keyring, self.alarm, protocols, 10.0, self._refused)
+        self.server = TlsServer(self.keyring, self.alarm, protocols, 10.0)
 
-    def _refused(self, peer: Peer, error: ProxyError) -> None:
-        assert peer == Peer("203.0.113.7", 51000)
-        self.refused.append(error)
+    @property
+    def refused(self) -> list[ProxyError]:
+        """Why handshakes came to nothing."""
+        return self.site.refused
 
     def accept(self) -> tuple[End, Any]:
         """A connection of a client that has said nothing yet, and our stream of it."""
         end = End(self.clock, ADDRESS)
-        stream = self.listener.buildProtocol(ADDRESS)
+        stream = self.server.stream(self.site, ADDRESS)
         end.joins(stream)
         return end, stream
 

@@ -1,0 +1,119 @@
+"""From what the configuration says about TLS to what listens with it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from proxy.alarm import Alarm
+from proxy.config import Config
+from proxy.config import tls as wishes
+from proxy.config.model import Listener
+from proxy.message.fields import Pair
+from proxy.tls.contexts import CertificateFiles, ClientPolicy
+from proxy.tls.guard import Guard
+from proxy.tls.internal import Internal
+from proxy.tls.keyring import HostPlan, Keyring
+from proxy.tls.policies import policy
+from proxy.tls.server import TlsServer
+
+log = Logger()
+
+#: What is spoken on top, the preferred one first.
+PROTOCOLS = (b"http/1.1",)
+
+
+def tls_server(
+    config: Config, listener: Listener, alarm: Alarm, standing: Keyring | None = None
+) -> TlsServer | None:
+    """TLS for `listener`; None where it has none.
+
+    @param standing: the keyring that it has now: kept, if it would be the same.
+    @raise CertificateError: a file cannot be used.
+    """
+    wish = listener.tls
+    if wish is None:
+        return None
+    plans = host_plans(wish) if wish.certificates is not None else (internal_plan(config),)
+    chosen = policy(wish.policy, wish.min_version)
+    strict = wish.unknown_names == "refuse" and wish.issuer is None
+    if standing is None or not standing.is_for(plans, chosen, strict):
+        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict)
+    return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake)
+
+
+def host_plans(wish: wishes.ListenerTls) -> tuple[HostPlan, ...]:
+    """One plan for each host. Certificates for the same names, with different kinds of keys, share one.
+
+    @raise CertificateError: a file cannot be used.
+    """
+    plans: list[HostPlan] = []
+    kinds: list[set[str]] = []
+    at: dict[tuple[tuple[str, ...], ClientPolicy | None], int] = {}
+    for certificate in wish.certificates or ():
+        files = CertificateFiles(certificate.cert, certificate.key)
+        pair = files.load()
+        client = client_policy(certificate)
+        key = (tuple(sorted(certificate.names or pair.names)), client)
+        place = at.get(key)
+        if place is not None and pair.kind not in kinds[place]:
+            plans[place] = plans[place]._replace(files=(*plans[place].files, files))
+            kinds[place].add(pair.kind)
+            continue
+        at.setdefault(key, len(plans))
+        plans.append(HostPlan((files,), certificate.names or (), client))
+        kinds.append({pair.kind})
+    return tuple(plans)
+
+
+def client_policy(wish: wishes.Certificate) -> ClientPolicy | None:
+    """What a host asks of its clients; None for nothing."""
+    client = wish.client
+    if client is None or client.verify == "none" or client.ca is None:
+        return None
+    return ClientPolicy(client.verify == "required", client.ca, client.crl or "")
+
+
+def internal_plan(config: Config) -> HostPlan:
+    """A certificate of this machine's own authority, for all hosts that the routes name.
+
+    @raise CertificateError: the folder of the authority cannot be used.
+    """
+    authority = Internal(state_folder(config.state, os.environ) / "internal", time.time())
+    if authority.is_new:
+        log.info("{advice}", advice=authority.advice())
+    return HostPlan((authority.issue(route_hosts(config)),))
+
+
+def route_hosts(config: Config) -> Iterable[str]:
+    """The host names that routes name, without regular expressions."""
+    for route in config.routes:
+        for host in route.host or ():
+            if host.name is not None and host.name != "*" and not host.name.startswith("["):
+                yield host.name
+
+
+def state_folder(given: str | None, environ: Mapping[str, str]) -> Path:
+    """Where the proxy keeps what has to outlive it: as configured, else where systemd or the desktop say."""
+    if given is not None:
+        return Path(given)
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].partition(":")[0])
+    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/var/lib")) / ".local" / "state")
+    return Path(base) / "reverseproxy"
+
+
+def guard_of(keyrings: Sequence[Keyring]) -> Guard | None:
+    """Who looks after the hosts that ask for client certificates; None where none does."""
+    asks = any(host.client is not None for keyring in keyrings for host in keyring.hosts)
+    return Guard(keyrings) if asks else None
+
+
+def response_fields(listener: Listener) -> tuple[Pair, ...]:
+    """What every response of a listener says."""
+    hsts = listener.tls.hsts if listener.tls is not None else None
+    return ((b"Strict-Transport-Security", hsts.value),) if hsts is not None else ()
