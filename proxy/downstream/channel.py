@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from proxy import errors
 from proxy.alarm import NEVER
 from proxy.downstream.request_body import RequestBody
 from proxy.downstream.response_writer import ResponseWriter
@@ -107,6 +108,8 @@ class ProxyChannel(Protocol):
             self._splice.eof(NEAR)
         elif self._exchange is not None and self._writer.begun:
             self.abort()  # a body that ends with the connection must not look whole
+        elif self._exchange is not None and not self._reader.complete:
+            self._refuse(ProxyError(errors.REQUEST_TRUNCATED))
         else:
             # Like nginx and Envoy we take this for the end of the client, not for half of it: it is the only sign
             # that nobody waits for a slow response any more.
@@ -247,11 +250,11 @@ class ProxyChannel(Protocol):
         if exchange is None:
             return
         self._walk = None
+        if self.site.fields:
+            response = self.site.dressed(response)
         exchange.record.status = response.head.status
         exchange.record.head_at = self._alarm.now()
         if response.tunnel is not None:
-        if self.site.fields:
-            response = self.site.dressed(response)
             self._join(exchange, response.head, response.tunnel)
             return
         another = self._reader.complete and self._reader.keep_alive and self.site.keeps_alive(self._requests)

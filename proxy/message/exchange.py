@@ -62,10 +62,12 @@ class Exchange:
     @ivar record: what the access log will say.
     @ivar interim: passes a 1xx response on to the client at once.
     @ivar deadlines: how long this exchange may wait for what; the route's own once it is known.
+    @ivar upgrades: the protocols that the request asks to switch to and that may be thought about.
     @ivar server: the server that answered, opaque here; None until one did.
     @ivar route: the route chosen, opaque here (see `proxy.routing`); None until the router was asked.
     """
 
+    upgrades: tuple[bytes, ...] = ()
     route: Any = None
     server: Any = None
 

@@ -17,7 +17,7 @@ from proxy.message.body import HeadOnly
 from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.hop import end_to_end_response
 from proxy.policy.retry import is_repeatable, may_retry, may_retry_status
-from proxy.policy.upgrade import permitted, protocols, switched
+from proxy.policy.upgrade import permitted, switched
 from proxy.resources.hedge import Hedge
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import ProxyClientFactory
@@ -57,8 +57,7 @@ class Forward:
         """
         pool = self._pool
         exchange.record.upstream = pool.name
-        fields = exchange.head.fields
-        upgrade = permitted(protocols(fields), self._upgrades) if b"upgrade" in fields else b""
+        upgrade = permitted(exchange.upgrades, self._upgrades) if exchange.upgrades else b""
         return self._guarded(exchange, upgrade) if pool.guarded else self._loop(exchange, upgrade)
 
     async def _guarded(self, exchange: Exchange, upgrade: bytes) -> Response:
@@ -142,11 +141,10 @@ class Forward:
             connection.stop()
             server.failed(error)
             raise
-        rest: BodySource = connection if head.status == 101 else connection.body
         try:
             response = _response(head, connection, method, upgrade)
         except ProxyError as error:
-            rest.stop()
+            (connection if head.status == 101 else connection.body).stop()
             server.failed(error)
             raise
         if head.status in GATEWAY_STATUSES:
