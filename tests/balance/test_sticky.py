@@ -109,3 +109,19 @@ def test_the_server_behind_need_not_see_it() -> None:
     assert jar.without(Fields([(b"cookie", b"server=x"), (b"A", b"1")])).pairs == ((b"A", b"1"),)
     untouched = Fields([(b"Cookie", b"theme=dark")])
     assert jar.without(untouched) is untouched
+
+
+@pytest.mark.parametrize(
+    ("secure", "scheme", "says_so"),
+    [(None, b"http", False), (None, b"https", True), (True, b"http", True), (False, b"https", False)],
+)
+def test_secure_goes_by_the_scheme_unless_told(secure: bool | None, scheme: bytes, says_so: bool) -> None:
+    sticky: StickyCookie[FrozenServer] = StickyCookie(derive_key(b"k"), "api", b"srv", secure=secure)
+    assert (b"; Secure" in sticky.set_cookie(FrozenServer("a"), scheme)) is says_so
+
+
+def test_words_are_remembered_and_forgotten_but_never_change() -> None:
+    sticky: StickyCookie[FrozenServer] = StickyCookie(derive_key(b"k"), "api", b"srv")
+    first = sticky.token(FrozenServer("a"))
+    assert len({sticky.token(FrozenServer(str(number))) for number in range(3000)}) == 3000
+    assert sticky.token(FrozenServer("a")) == first
