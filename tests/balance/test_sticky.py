@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.balance.sticky import SameSite, StickyCookie, derive_key
+from proxy.balance.view import FrozenServer
 from proxy.message import Fields
 from tests.balance.fleet import LiveServer, fleet
 
