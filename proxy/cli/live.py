@@ -44,7 +44,7 @@ def render_status(said: dict[str, Any], colors: Ink) -> str:
     known = [f"{name} {said[name]}" for name in ("version", "pid", "reactor", "configuration") if said.get(name)]
     lines = [f"{colors(state, 'bold', _HUES.get(state, 'yellow'))}  {', '.join(known)}"]
     if said.get("reloads"):
-        lines.append(f"reloads: {', '.join(_pair(name, value) for name, value in said['reloads'].items())}")
+        lines += _reloads(said["reloads"], colors)
     if said.get("listeners"):
         lines += ["", colors("listeners", "bold")]
         lines += table((one["endpoint"], _count(one["connections"], "connection")) for one in said["listeners"])
@@ -53,8 +53,13 @@ def render_status(said: dict[str, Any], colors: Ink) -> str:
     return "\n".join(lines)
 
 
-def _pair(name: str, value: Any) -> str:
-    return f"{name} {value}".replace("_", " ") if value not in (None, "") else f"{name} -".replace("_", " ")
+def _reloads(said: dict[str, Any], colors: Ink) -> list[str]:
+    counts = ", ".join(f"{value} {name}" for name, value in said.items() if isinstance(value, int))
+    lines = [f"reloads: {counts}"]
+    if said.get("error"):
+        first = str(said["error"]).partition("\n")[0]
+        lines.append(colors(f"the last one was refused: {first}", "red"))
+    return lines
 
 
 def _upstream(said: dict[str, Any], colors: Ink) -> list[str]:

@@ -104,7 +104,7 @@ def test_status(unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--admin", unix.where]) == 0
     assert capsys.readouterr().out == (
         "serving  version 0.1.0, pid 7, reactor UVLoopReactor, configuration x.yaml\n"
-        "reloads: accepted 2, refused 0, error -\n"
+        "reloads: 2 accepted, 0 refused\n"
         "\n"
         "listeners\n"
         "  tcp:80  1 connection\n"
@@ -122,6 +122,12 @@ def test_the_site_is_found_from_the_configuration(config: str, capsys: pytest.Ca
 
 def test_a_proxy_that_does_not_serve_is_not_well() -> None:
     assert render_status({"state": "draining"}, Ink(False)).startswith("draining")
+
+
+def test_a_refused_reload_is_remembered() -> None:
+    said = {"state": "serving", "reloads": {"accepted": 1, "refused": 1, "error": "x:1:1: error: a\n    1 | b"}}
+    text = render_status(said, Ink(False))
+    assert text.endswith("reloads: 1 accepted, 1 refused\nthe last one was refused: x:1:1: error: a")
 
 
 def test_reload(config: str, unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
