@@ -187,8 +187,10 @@ def assemble(
     root = Root(router, nodes)
 
     # Inward: one site for each listener, all with the same tree and the same log.
-    access_log = open_access_log(config, reactor, standing)
-    admission = Admission(forwarding, RequestIds(Random(os.urandom(16))))
+    servers = [tls_of(config, listener, alarm, standing) for listener in config.listen]
+    keyrings = tuple(server.keyring for server in servers if server is not None)
+    admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings))
+    access_log = open_access_log(config, reactor, standing)  # after all else that may fail
     listeners = tuple(
         Listener(
             listener.endpoint,
@@ -203,10 +205,10 @@ def assemble(
                 limits=RequestLimits(config.limits.head, config.limits.line, config.limits.fields),
                 requests_per_connection=config.limits.requests_per_connection,
                 name=listener.endpoint,
-            ),
-        )
                 tls=server,
                 fields=response_fields(listener),
+            ),
+        )
         for listener, server in zip(config.listen, servers, strict=True)
     )
     return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings)
@@ -313,18 +315,12 @@ class Targets:
         self._forwarding = forwarding
         self._apps = apps or {}
         self._forwards: dict[tuple[str, bool, frozenset[bytes]], Forward] = {}
-        self._build: dict[str, Callable[[int, Any, route_wishes.Route], Proceed]] = {
-            "upstream": self._upstream,
-            "split": self._split,
-            "redirect": self._redirect,
-            "respond": self._respond,
-            "static": self._static,
-            "app": self._app,
-        }
 
     def target(self, place: int, route: route_wishes.Route) -> Proceed:
         """The target of the route at `place`."""
-        return self._build[route.target](place, getattr(route, route.target), route)
+        # No table of methods in here: it would be a cycle, and keep each configuration for ever (see `reloading`).
+        build: Callable[[int, Any, route_wishes.Route], Proceed] = getattr(self, f"_{route.target}")
+        return build(place, getattr(route, route.target), route)
 
     def _upstream(self, place: int, name: str, route: route_wishes.Route) -> Forward:
         """Routes that want the same share one: of 10,000 routes hardly two differ in this."""

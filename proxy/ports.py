@@ -1,4 +1,4 @@
-"""The ports that are open: opened one by one, each with its listener, and closed the same way."""
+"""The ports that are open: opened one by one, each with what it serves, and closed the same way."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from proxy.assemble import Listener
 from proxy.resources.demo import demo_site
 from proxy.upstream.dial import Address
 
@@ -22,11 +21,17 @@ class StartError(Exception):
     """Something that is needed to start, or to reload, cannot be had; and why, in words for people."""
 
 
-class OpenPort(NamedTuple):
-    """A listener, and the port it listens on."""
+class Door(NamedTuple):
+    """Where to listen, and what meets whoever comes.
 
-    listener: Listener
-    port: IListeningPort
+    @ivar description: the endpoint as it was written; no two doors have the same.
+    @ivar purpose: for people, where it is not for clients.
+    """
+
+    description: str
+    endpoint: IStreamServerEndpoint
+    factory: Any
+    purpose: str = ""
 
 
 class Ports:
@@ -34,70 +39,97 @@ class Ports:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._open: dict[str, OpenPort] = {}
-        self._demo: list[IListeningPort] = []
-        self.demo_addresses: list[Address] = []
+        self._open: dict[str, Any] = {}
+        self._demo: list[Any] = []
 
     def __contains__(self, description: str) -> bool:
         return description in self._open
 
-    def __iter__(self) -> Iterator[OpenPort]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(tuple(self._open.values()))
 
-    def listener(self, description: str) -> Listener:
-        """The listener of an open port."""
-        return self._open[description].listener
-
-    def open(self, listeners: Sequence[Listener]) -> None:
-        """Listen on all of these, or on none.
+    def open(self, doors: Sequence[Door]) -> None:
+        """Listen at all of these that are not open yet, or at none.
 
         @raise StartError: one of them cannot be had.
         """
-        opened: list[OpenPort] = []
+        opened: dict[str, Any] = {}
         try:
-            for listener in listeners:
-                what = f"cannot listen on {listener.description}"
-                opened.append(OpenPort(listener, listening(listener.endpoint, listener.site, what)))
+            for door in doors:
+                if door.description not in self._open:
+                    opened[door.description] = listening(door)
         except StartError:
-            for one in opened:
-                one.port.stopListening()
+            for port in opened.values():
+                port.stopListening()
             raise
-        for one in opened:
-            self._open[one.listener.description] = one
-            log.info("listening on {address}, {reactor}", address=shown(one.port), reactor=type(self._reactor).__name__)
+        self._open |= opened
+        purposes = {door.description: door.purpose for door in doors}
+        for description, port in opened.items():
+            log.info(
+                "listening on {address}{purpose}, {reactor}",
+                address=shown(port),
+                purpose=f" for {purposes[description]}" if purposes[description] else "",
+                reactor=type(self._reactor).__name__,
+            )
+
+    def hand_over(self, description: str, factory: Any) -> None:
+        """From the next connection on `factory` meets whoever comes; those who are in stay where they are."""
+        port = self._open[description]
+        before = port.factory
+        if before is not factory:
+            factory.doStart()
+            port.factory = factory
+            before.doStop()
 
     def close(self, description: str) -> Deferred[None] | None:
         """Accept nobody there any more. Who is connected stays, and is the site's affair."""
-        return self._open.pop(description).port.stopListening()
+        closed: Deferred[None] | None = self._open.pop(description).stopListening()
+        return closed
+
+    # --- the demo -----------------------------------------------------------------------------------------
+
+    @property
+    def demo_addresses(self) -> list[Address]:
+        """Where the demo servers listen."""
+        return [Address("127.0.0.1", port.getHost().port) for port in self._demo]
 
     def need_demo(self, count: int) -> None:
-        """Have at least `count` demo servers, on loopback."""
-        for number in range(len(self._demo) + 1, count + 1):
-            port = self._reactor.listenTCP(0, demo_site(number, self._reactor), interface="127.0.0.1")
-            self._demo.append(port)
-            self.demo_addresses.append(Address("127.0.0.1", port.getHost().port))
+        """Have at least `count` demo servers, on loopback.
 
-    def close_demo(self) -> None:
-        """The demo is over."""
-        for port in self._demo:
+        @raise StartError: there is no port for one.
+        """
+        for number in range(len(self._demo) + 1, count + 1):
+            site = demo_site(number, self._reactor)
+            try:
+                self._demo.append(self._reactor.listenTCP(0, site, interface="127.0.0.1"))
+            except CannotListenError:
+                raise StartError(f"the demo cannot listen: {why_not(Failure())}") from None
+
+    def keep_demo(self, count: int) -> None:
+        """Have no more than `count` demo servers."""
+        for port in self._demo[count:]:
             port.stopListening()
-        self._demo.clear()
-        self.demo_addresses.clear()
+        del self._demo[count:]
 
     def __repr__(self) -> str:
-        return f"<Ports {', '.join(shown(one.port) for one in self) or 'none open'}>"
+        return f"<Ports {', '.join(shown(port) for port in self) or 'none open'}>"
 
 
-def listening(endpoint: IStreamServerEndpoint, factory: Any, what: str) -> IListeningPort:
-    """The port that `endpoint` listens on; every endpoint that is used here knows at once.
+def listening(door: Door) -> Any:
+    """The port of a door; every endpoint that is used here knows at once.
 
-    @raise StartError: `what`, and why.
+    @raise StartError: it cannot be had.
     """
-    ports: list[IListeningPort] = []
+    what = f"cannot listen on {door.description}" + (f" for {door.purpose}" if door.purpose else "")
+    ports: list[Any] = []
     failures: list[Failure] = []
-    endpoint.listen(factory).addCallbacks(ports.append, failures.append)
-    if failures or not ports:
-        raise StartError(f"{what}: {why_not(failures[0]) if failures else 'the endpoint does not answer'}")
+    listen = door.endpoint.listen(door.factory)
+    listen.addCallbacks(ports.append, failures.append)
+    if failures:
+        raise StartError(f"{what}: {why_not(failures[0])}")
+    if not ports:
+        listen.cancel()
+        raise StartError(f"{what}: the endpoint does not answer")
     return ports[0]
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
 from proxy.admin.plan import ADDED, Change, plan
 from proxy.assemble import House
-from proxy.config import ConfigError
+from proxy.config import ConfigError, Loaded
 from proxy.config.problem import Problem
 from proxy.explain import Question, explain
+from proxy.leaving import Leaving
+from proxy.ports import StartError
 
 
 class Reloads(NamedTuple):
@@ -32,6 +36,7 @@ class Served(Protocol):
     """The service, as far as it is asked here."""
 
     house: House | None
+    leaving: set[Leaving]
     state: Enum
     reloads: Reloads
     reactor_name: str
@@ -39,6 +44,8 @@ class Served(Protocol):
     @property
     def source(self) -> str: ...
 
+    def in_thread(self, work: Callable[[], Any]) -> Awaitable[Any]: ...
+    def reopen(self) -> None: ...
     async def reload(self) -> list[Change]: ...
 
 
@@ -63,15 +70,18 @@ class Running:
                 {"endpoint": listener.description, "connections": len(listener.site.channels)}
                 for listener in (house.listeners if house is not None else ())
             ],
+            "leaving": sum(len(site.channels) for leaving in service.leaving for site in leaving.sites),
             "upstreams": [
                 {**pool.state()._asdict(), "servers": [server._asdict() for server in pool.state().servers]}
                 for pool in (house.pools.values() if house is not None else ())
             ],
         }
 
-    def config(self) -> Any:
-        """The effective configuration, secrets masked."""
-        return effective(self._house().config)
+    async def config(self) -> Any:
+        """The effective configuration, secrets masked. Told by a thread, as all the others here whose work grows with
+        the number of routes."""
+        loaded = self._house().loaded
+        return await self._service.in_thread(lambda: orjson.Fragment(orjson.dumps(shown(loaded), default=str)))
 
     def explain(self, question: Any) -> Any:
         """What would happen to a request, with the health of this moment."""
@@ -80,29 +90,42 @@ class Running:
         except ValueError as error:
             raise Refused(400, {"error": str(error)}) from error
 
-    def plan(self, new: Any) -> Any:
+    async def plan(self, new: Any) -> Any:
         """What `new`, an effective configuration, would change, and which live connections it would touch."""
         if not isinstance(new, Mapping) or not {"listen", "routes", "upstreams"} <= set(new):
             raise Refused(400, {"error": "send an effective configuration, as `reverseproxy show --json` prints it"})
-        house = self._house()
-        return {"changes": [change.as_json() for change in touched(plan(effective(house.config), new), house)]}
+        loaded = self._house().loaded
+        changes = await self._service.in_thread(lambda: plan(shown(loaded), new))
+        return {"changes": [change.as_json() for change in touched(changes, self._house())]}
 
-    def reload(self) -> Awaitable[Any]:
+    async def reload(self) -> Any:
         """Read the configuration anew."""
-        return self._reload()
-
-    async def _reload(self) -> dict[str, Any]:
         try:
             changes = await self._service.reload()
         except ConfigError as error:
             raise Refused(409, {"problems": [as_json(problem) for problem in error.problems]}) from error
+        except StartError as error:
+            raise Refused(409, {"error": str(error)}) from error
         return {"changes": [change.as_json() for change in changes]}
+
+    def reopen(self) -> Any:
+        """Open the access log anew."""
+        try:
+            self._service.reopen()
+        except StartError as error:
+            raise Refused(409, {"error": str(error)}) from error
+        return {}
 
     def _house(self) -> House:
         house = self._service.house
         if house is None:
             raise Refused(503, {"error": "the proxy has not started yet"})
         return house
+
+
+def shown(loaded: Loaded) -> dict[str, Any]:
+    """The effective configuration, secrets masked."""
+    return effective(loaded.require(), loaded.secrets)
 
 
 def touched(changes: list[Change], house: House) -> list[Change]:

@@ -15,6 +15,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from proxy.accept import Examined, examine
+from proxy.config import ConfigError
 from proxy.config.model import Listener
 from proxy.config.report import render
 
@@ -45,7 +46,6 @@ def makeService(options: Options) -> IService:
     """The service for these options. What is wrong with the configuration goes to the console, and ends the program."""
     reactor = take_reactor()
     # These import the reactor's world; before it was chosen they would have chosen it.
-    from proxy.assemble import AssemblyError
     from proxy.ports import StartError
     from proxy.service import ProxyService
 
@@ -55,12 +55,12 @@ def makeService(options: Options) -> IService:
         def privilegedStartService(self) -> None:
             try:
                 super().privilegedStartService()
-            except (StartError, AssemblyError) as error:
+            except (StartError, ConfigError) as error:
                 fail(options, str(error))
 
     path = options["config"] or default_config()
-    if not twistd_options(options).get("nodaemon"):
-        path = str(Path(path).absolute())  # a daemon changes its directory before it reads the file again
+    if changes_directory(options):
+        path = str(Path(path).absolute())  # it is read again, from there
 
     def look() -> Examined:
         return listening_on(examine(path, os.environ), options["listen"])
@@ -121,6 +121,12 @@ def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
 def twistd_options(options: Options) -> Any:
     """What stood before `reverseproxy` on the command line."""
     return options.parent or {}
+
+
+def changes_directory(options: Options) -> bool:
+    """Whether `twistd` leaves the directory that paths on the command line start from."""
+    given = twistd_options(options)
+    return not given.get("nodaemon") or given.get("rundir", ".") != "."
 
 
 def fail(options: Options, words: str) -> None:

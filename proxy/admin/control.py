@@ -5,6 +5,7 @@
     POST /explain   what would happen to a request: route, gates, fields, servers
     POST /plan      what a new configuration would change, and which live connections it would touch
     POST /reload    read the configuration anew; 409 with all problems where it is refused
+    POST /reopen    open the access log anew, after it was moved away
 
 Whoever reaches the site may read. Changing needs the UNIX socket (its mode is the right), or the token. A browser on
 this machine can reach a loopback port too: so the Host of a request must be ours (DNS rebinding), and a change must
@@ -43,10 +44,11 @@ class Control(Protocol):
     """What the site asks of the running proxy. Every answer is a JSON value; each may raise `Refused`."""
 
     def status(self) -> Any: ...
-    def config(self) -> Any: ...
+    def config(self) -> Awaitable[Any]: ...
     def explain(self, question: Any) -> Any: ...
-    def plan(self, new: Any) -> Any: ...
+    def plan(self, new: Any) -> Awaitable[Any]: ...
     def reload(self) -> Awaitable[Any]: ...
+    def reopen(self) -> Any: ...
 
 
 class ControlPage(Resource):
@@ -151,6 +153,7 @@ def control_site(control: Control, reactor: Any, *, unix: bool, token: bytes | N
     root.putChild(b"explain", ControlPage(b"POST", control.explain, anybody, local))
     root.putChild(b"plan", ControlPage(b"POST", control.plan, anybody, local))
     root.putChild(b"reload", ControlPage(b"POST", lambda _: control.reload(), may_change, local))
+    root.putChild(b"reopen", ControlPage(b"POST", lambda _: control.reopen(), may_change, local))
     return _QuietSite(root, reactor=reactor)
 
 

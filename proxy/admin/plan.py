@@ -90,8 +90,9 @@ def _items(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
 def _order_of_routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Iterator[Change]:
     """The order of the file decides between routes that are equally specific."""
     before, after = [item["name"] for item in old], [item["name"] for item in new]
-    kept_before = [name for name in before if name in set(after)]
-    kept_after = [name for name in after if name in set(before)]
+    both = set(before) & set(after)
+    kept_before = [name for name in before if name in both]
+    kept_after = [name for name in after if name in both]
     if kept_before != kept_after:
         first = next(name for name, other in zip(kept_after, kept_before, strict=True) if name != other)
         yield Change(CHANGED, "setting", "routes", (Difference("order", None, f"`{first}` has moved up"),))

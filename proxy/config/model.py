@@ -12,10 +12,11 @@ from proxy.config.bounds import Limits, Timeouts
 from proxy.config.endpoint import parse_endpoint
 from proxy.config.expectations import RouteTest
 from proxy.config.gates import Gate
+from proxy.config.reload import Reload
 from proxy.config.resolver import Resolver
 from proxy.config.routes import NetworkValue, Route
-from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.tls import ListenerTls
+from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.values import (
     Name,
     OneOrMany,
@@ -37,7 +38,6 @@ Endpoint = Annotated[
 ]
 
 
-class Listener(ShortWish):
 def _https_port(value: Any) -> int:
     match = re.fullmatch(r"https(?::([1-9][0-9]{0,4}))?", value) if isinstance(value, str) else None
     port = int(match.group(1) or 443) if match is not None else 0
@@ -51,6 +51,7 @@ HttpsPort = Annotated[
 ]
 
 
+class Listener(ShortWish):
     """An address we accept connections on: a Twisted server endpoint description.
 
     @ivar tls: TLS on it; None for plain HTTP.
@@ -60,7 +61,6 @@ HttpsPort = Annotated[
     shorthand = "endpoint"
 
     endpoint: Endpoint
-
     tls: ListenerTls | None = None
     redirect: HttpsPort | None = None
 
@@ -69,6 +69,7 @@ HttpsPort = Annotated[
         if self.tls is not None and self.redirect is not None:
             raise wrong("contradiction", "this listener speaks TLS: it would redirect to itself", at="redirect")
         return self
+
 
 def _off_or_name(value: Any) -> Any:
     if value is False:
@@ -130,8 +131,8 @@ class Config(Wish):
     @ivar include: files and directories that upstreams, gates, routes and tests come from as well.
     @ivar gates: lists of gates that routes use by name; in a loaded configuration, routes have them expanded.
     @ivar access_log: a file, `stdout`, or None for no log.
-    """
     @ivar state: the folder for what the proxy keeps; None for that of the system.
+    """
 
     include: Annotated[tuple[StrictStr, ...], OneOrMany()] = ()
 
@@ -147,10 +148,11 @@ class Config(Wish):
     forwarded: Forwarded = Forwarded()
     access_log: OptionalPath = "stdout"
     admin: Annotated[Admin | None, BeforeValidator(switched)] = None
+    reload: Reload = Reload()
     demo: Demo | None = None
+    state: StrictStr | None = None
     tests: tuple[RouteTest, ...] = ()
 
-    state: StrictStr | None = None
     def timeouts_of(self, route: Route, upstream: str | None = None) -> Timeouts:
         """The deadlines in force on `route`: its own, else those of its upstream, else the general ones.
 

@@ -1,0 +1,139 @@
+"""The files of the configuration, watched: somebody is told when they have changed and all has been quiet for a while.
+
+Directories are watched, not files: editors replace files by renaming others over them, and Kubernetes swaps a symbolic
+link (`..data`) beside them. What happened is not believed but looked at: only files that are other than before count.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.filepath import FilePath
+
+log = Logger()
+
+#: Where something happens all the time, the news are put off by so many times `debounce` at most.
+PATIENCE = 10
+_SUFFIXES = (".yaml", ".yml")
+
+#: What a file looks like from outside; None where there is none.
+_Look = tuple[str, int, int, int] | None
+
+
+def inotify(reactor: Any) -> Any:
+    """The kernel's watch.
+
+    @raise ImportError: this system has none.
+    """
+    from twisted.internet.inotify import INotify
+
+    notifier = INotify(reactor)
+    notifier.startReading()
+    return notifier
+
+
+class FileWatch:
+    """Watches the files of a configuration.
+
+    @param changed: called when they have changed, after `debounce` seconds in which nothing happened.
+    @param make: makes the kernel's watch; see `inotify`.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        changed: Callable[[], None],
+        debounce: float,
+        make: Callable[[Any], Any] = inotify,
+    ) -> None:
+        self._reactor = reactor
+        self._changed = changed
+        self.debounce = debounce
+        self._notifier = make(reactor)
+        self._files: tuple[str, ...] = ()
+        self._directories: set[str] = set()
+        self._seen: dict[str, _Look] = {}
+        self._timer: Any = None
+        self._since = 0.0
+
+    def look_at(self, files: Iterable[str]) -> None:
+        """Watch these from now on, as they are now."""
+        self._files = tuple(os.path.abspath(file) for file in files)  # noqa: PTH100 - keeps `..` and links as they are
+        self._arm()
+        self._seen = self._look()
+
+    def stop(self) -> None:
+        """Watch nothing any more."""
+        self._notifier.loseConnection()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        """Watch every directory on the way to a file: where its name is, and where the file itself is."""
+        named = {os.path.dirname(file) for file in self._files}  # noqa: PTH120
+        real = {os.path.dirname(os.path.realpath(file)) for file in self._files}  # noqa: PTH120
+        # Anew each time: the kernel watches the directory itself, and another may have its name by now.
+        for before in self._directories:
+            self._notifier.ignore(FilePath(before))
+        self._directories = {directory for directory in named | real if self._watches(directory)}
+
+    def _watches(self, directory: str) -> bool:
+        from twisted.internet.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO
+        from twisted.python._inotify import INotifyError
+
+        mask = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
+        try:
+            self._notifier.watch(FilePath(directory), mask, callbacks=[self._happened])
+        except INotifyError as error:
+            log.warn("{directory} cannot be watched: {error}", directory=directory, error=error)
+            return False
+        return True
+
+    def _happened(self, ignored: object, path: object, mask: int) -> None:
+        """Something happened in a directory, to whatever file."""
+        now = self._reactor.seconds()
+        if self._timer is None:
+            self._since = now
+        elif now - self._since < PATIENCE * self.debounce:
+            self._timer.cancel()
+        else:
+            return
+        self._timer = self._reactor.callLater(self.debounce, self._quiet)
+
+    def _quiet(self) -> None:
+        self._timer = None
+        self._arm()
+        now = self._look()
+        if now != self._seen:
+            self._seen = now
+            self._changed()
+
+    def _look(self) -> dict[str, _Look]:
+        """What all files look like, and their neighbors, as `include:` may name a directory."""
+        found = {file: _look_at(file) for file in self._files}
+        for directory in {os.path.dirname(file) for file in self._files}:  # noqa: PTH120
+            try:
+                names = os.listdir(directory)  # noqa: PTH208
+            except OSError:
+                continue
+            for name in names:
+                if name.endswith(_SUFFIXES):
+                    file = os.path.join(directory, name)  # noqa: PTH118
+                    found[file] = _look_at(file)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<FileWatch of {len(self._files)} files in {len(self._directories)} directories>"
+
+
+def _look_at(file: str) -> _Look:
+    try:
+        about = os.stat(file)  # noqa: PTH116
+    except OSError:
+        return None
+    return os.path.realpath(file), about.st_ino, about.st_mtime_ns, about.st_size
