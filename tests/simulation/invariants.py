@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from proxy.errors import INTERNAL
@@ -30,12 +31,14 @@ class Judge:
     @ivar records: one for each exchange that is over.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, epilogue: Sequence[Ask]) -> None:
         self.world = world
         self.offences: list[str] = []
         self.records: list[ExchangeRecord] = []
         self.opened: list[ExchangeRecord] = []
-        self._asks = {ask.number: ask for client in world.setting.clients for ask in client.asks}
+        self._epilogue = epilogue
+        asks = [ask for client in world.setting.clients for ask in client.asks]
+        self._asks = {ask.number: ask for ask in (*asks, *epilogue)}
         self._deliveries: dict[int, list[Delivery]] = {number: [] for number in self._asks}
         self._answers: Counter[int] = Counter()
         self._whole: set[int] = set()
@@ -162,8 +165,19 @@ class Judge:
             left = len(scripted.connections)
             self._must(not left, f"{left} connections to {scripted.name} stay open")
         self._records()
+        self._recovery()
         self._clients()
         self._memory()
+
+    def _recovery(self) -> None:
+        """What was well again at the end has been found well."""
+        numbers = {ask.number for ask in self._epilogue}
+        served = any(number_of(record) in numbers and record.status == 200 for record in self.records)
+        setting = self.world.setting
+        usable = any(server.weight for server in self.world.pool.servers) and not setting.drained
+        if setting.probe is not None and setting.probe.timeout < 6 * setting.line.latency:
+            usable = False  # too far away for any probe
+        self._must(served or not usable, f"nobody is served though all are well: {self.world.pool!r}")
 
     def _records(self) -> None:
         opened, over = Counter(map(id, self.opened)), Counter(map(id, self.records))

@@ -80,6 +80,7 @@ class ScriptedServer:
     """The endpoint that connects to it, and what it has seen.
 
     @ivar connections: those open now.
+    @ivar healed: whatever its script says, it is well from now on.
     """
 
     def __init__(self, world: World, script: ServerScript, random: Random) -> None:
@@ -88,9 +89,12 @@ class ScriptedServer:
         self.name = script.name
         self.random = random
         self.connections: list[ServerConversation] = []
+        self.healed = False
 
     @property
     def mood(self) -> Mood:
+        if self.healed:
+            return Mood()
         now = self.world.clock.seconds()
         return next(mood for mood in self.script.moods if now < mood.until)
 

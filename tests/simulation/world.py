@@ -31,7 +31,7 @@ from proxy.upstream.dial import Address
 from proxy.upstream.factory import ProxyClientFactory, ServerPlan
 from proxy.upstream.pool import Pool, PoolPlan
 from proxy.upstream.prober import ProbePlan, Prober
-from tests.simulation.clients import ClientScript, ScriptedClient
+from tests.simulation.clients import Ask, ClientScript, ScriptedClient
 from tests.simulation.invariants import Judge
 from tests.simulation.network import End, Line, connect
 from tests.simulation.servers import ScriptedServer, ServerScript
@@ -40,6 +40,11 @@ from tests.simulation.servers import ScriptedServer, ServerScript
 DEADLINES = Deadlines(2.0, 2.0, 2.0, 3.0, 1.0, 2.0, 2.0, 5.0)
 #: After so many seconds every deadline has passed, and every connection is closed.
 QUIET_SECONDS = 250.0
+
+#: When all is over every server is healed, and somebody asks once more, this much later: long enough for ejections
+#: and open circuits to end.
+HEALING_SECONDS = 8.0
+EPILOGUE = ClientScript(tuple(Ask(number) for number in range(9001, 9005)))
 
 
 class Setting(NamedTuple):
@@ -132,7 +137,7 @@ class World:
         self.address = IPv4Address("TCP", "192.0.2.1", 80)
         self._telling = telling
         self._links = 0
-        self.judge = Judge(self)
+        self.judge = Judge(self, EPILOGUE.asks)
         self.alarm = Alarm(self.clock, self.clock.seconds)
         self._build_house()
         self.clients = [ScriptedClient(self, f"client {place}", script) for place, script in enumerate(setting.clients)]
@@ -233,13 +238,13 @@ class World:
 
     def _run(self) -> None:
         clock, judge = self.clock, self.judge
-        until, served = self.began + QUIET_SECONDS, False
+        until, gone = self.began + QUIET_SECONDS, 0
         while clock.calls and clock.seconds() < until and not judge.offences:
             clock.advance(max(0.0, clock.calls[0].getTime() - clock.seconds()))
             judge.look()
-            if not served and all(client.gone for client in self.clients):
-                served = True
-                self._retire()
+            if gone < 2 and all(client.gone for client in self.clients):
+                (self._heal, self._retire)[gone]()
+                gone += 1
         if judge.offences:
             return
         if clock.calls:
@@ -247,6 +252,13 @@ class World:
         judge.look_at_the_end()
         for owner in self._watched():
             judge.broken(f"{owner!r} still has a deadline")
+
+    def _heal(self) -> None:
+        """Everybody has been served, somehow. Is the house still able to serve somebody well?"""
+        for server in self.servers:
+            server.healed = True
+        self.clients.append(ScriptedClient(self, "epilogue", EPILOGUE))
+        self.clock.callLater(HEALING_SECONDS, self._connect, self.clients[-1])
 
     def _retire(self) -> None:
         """Everybody has been served. In half of all worlds the pool is closed, in the others it grows old."""
