@@ -12,7 +12,7 @@ from proxy.cli.graph import Graph, Pool, Way
 _LARGE, _SMALL = 13.0, 11.0
 _EM = 0.602
 _ROW, _GAP, _BOX, _CHIP = 52.0, 12.0, 40.0, 24.0
-_PADDING, _MARGIN, _BETWEEN, _HEAD = 12.0, 28.0, 64.0, 64.0
+_PADDING, _MARGIN, _BETWEEN, _CROSSING, _HEAD = 12.0, 28.0, 64.0, 140.0, 64.0
 _MOST_CHARACTERS = 44
 _COLUMNS = ("listeners", "routes", "gates", "targets", "servers")
 
@@ -36,12 +36,14 @@ def _style() -> str:
         )
         return (
             f".paper {{ fill: {_PAPER[shade]}; }} text {{ fill: {_INK[shade]}; }} "
-            f".words, .column, .share {{ fill: {_QUIET[shade]}; }} .edge {{ stroke: {_LINE[shade]}; }} {boxes}"
+            f".words, .column, .share {{ fill: {_QUIET[shade]}; }} .edge {{ stroke: {_LINE[shade]}; }} "
+            f".share {{ stroke: {_PAPER[shade]}; }} {boxes}"
         )
 
     return f"""
   text {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
   .name {{ font-size: 13px; font-weight: 600; }} .words, .share {{ font-size: 11px; }}
+  .share {{ paint-order: stroke; stroke-width: 5; }}
   .column {{ font-size: 11px; letter-spacing: 1.3px; }}
   .edge {{ fill: none; stroke-width: 1.5; }} rect {{ stroke-width: 1.25; }}
   {colors(0)}
@@ -84,9 +86,9 @@ class _Drawing:
         )
         self._columns: list[tuple[float, float]] = []
         x = _MARGIN
-        for width in widths:
+        for name, width in zip(_COLUMNS, widths, strict=True):
             self._columns.append((x, width))
-            x += width + _BETWEEN if width else 0.0
+            x += width + (_CROSSING if name == "gates" else _BETWEEN) if width else 0.0
         self._right = x - _BETWEEN + _MARGIN
 
     def text(self) -> str:
@@ -122,6 +124,12 @@ class _Drawing:
             chip = self._box("gate", _Box(at, middle, width, _CHIP), "", gate, gate)
             self._edge(last, chip)
             last, at = chip, at + width + _GAP
+        # Straight on to the end of the column: no line passes behind the gates of another route.
+        x, width = self._columns[2]
+        end = _Box(x + width, middle, 0, 0)
+        if width and end.x > last.right:
+            self._edge(last, end)
+            return end
         return last
 
     def _targets(self, rows: list[float], ends: list[_Box]) -> float:

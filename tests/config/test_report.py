@@ -29,6 +29,23 @@ def test_annotations_are_escaped() -> None:
     assert render([WARNING], "github") == "::warning file=a.yaml,title=unused::words"
 
 
+def test_sarif() -> None:
+    said = json.loads(render([ERROR, WARNING], "sarif"))
+    assert said["version"] == "2.1.0"
+    [run] = said["runs"]
+    assert run["tool"]["driver"]["rules"] == [{"id": "type"}, {"id": "unused"}]
+    first, second = run["results"]
+    assert (first["ruleId"], first["ruleIndex"], first["level"]) == ("type", 0, "error")
+    assert first["message"] == {"text": "50% wrong; write z"}
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "a%3Ab%2Cc.yaml"},
+        "region": {"startLine": 3, "startColumn": 5, "endColumn": 6},
+    }
+    # What concerns the file as a whole has no region.
+    assert second["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "a.yaml"}}
+    assert json.loads(render([], "sarif"))["runs"][0]["results"] == []
+
+
 def test_the_summary_counts() -> None:
     assert summary([]) == "no problems"
     assert summary([ERROR]) == "1 error"
