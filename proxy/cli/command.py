@@ -80,6 +80,7 @@ def _about_files(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     _file(show)
     _json(show)
+    show.add_argument("--written", action="store_true", help="leave defaults out")
     show.add_argument("--origins", action="store_true", help="with --json: where each value comes from as well")
 
     plan = _add(

@@ -7,6 +7,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy.cli.reading import read
@@ -42,8 +43,29 @@ def show(arguments: argparse.Namespace) -> int:
         else:
             say_json(configuration)
         return 0
-    say(render(tell(loaded), ink()))
+    told = tell(loaded)
+    say(render(without_defaults(told) if arguments.written else told, ink()))
     return 0
+
+
+def without_defaults(told: dict[str, Told]) -> dict[str, Told]:
+    """What is written, in a file or in the defaults of one."""
+    return {key: _written_part(member) for key, member in told.items() if _is_written(member)}
+
+
+def _is_written(told: Told) -> bool:
+    if told.origin is not None:
+        return True
+    members = told.value.values() if isinstance(told.value, dict) else told.value
+    return isinstance(told.value, dict | list) and any(_is_written(member) for member in members)
+
+
+def _written_part(told: Told) -> Told:
+    if isinstance(told.value, dict):
+        return replace(told, value=without_defaults(told.value))
+    if isinstance(told.value, list):
+        return replace(told, value=[_written_part(member) for member in told.value])
+    return told
 
 
 def render(told: dict[str, Told], colors: Ink) -> str:

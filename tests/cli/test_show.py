@@ -10,7 +10,7 @@ import yaml
 
 from proxy.admin.effective import effective
 from proxy.admin.origins import Told, tell
-from proxy.cli.show import render, words
+from proxy.cli.show import render, without_defaults, words
 from proxy.cli.terminal import Ink
 from proxy.config import Position, load, load_text
 from tests.cli.golden import check, said
@@ -20,7 +20,12 @@ SAMPLES = sorted((ROOT / "config").glob("*.yaml"))
 
 
 def test_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    check("show.txt", said(["show", "shop.yaml"], capsys))
+    check("show.txt", said(["show", "shop.yaml", "--written"], capsys, defaults=True))
+
+
+def test_a_list_of_written_things_keeps_its_places() -> None:
+    told = {"a": Told([Told({"b": Told(1, None)}, Position("x", 1, 1))], None), "c": Told({"d": Told(1, None)}, None)}
+    assert without_defaults(told) == {"a": Told([Told({}, Position("x", 1, 1))], None)}
 
 
 def test_defaults_are_there_and_named(capsys: pytest.CaptureFixture[str]) -> None:
