@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, veil: Veil, name: str = "", hidden: bool = False) -> Any:
     if isinstance(value, BaseModel):
         members = ((field, getattr(value, field)) for field in type(value).model_fields)
-        return {field: _plain(member, veil, field, hidden or field in SECRETS) for field, member in members}
+        return {field: _plain(member, veil, field, hidden or is_secret(value, field)) for field, member in members}
     if isinstance(value, dict):
         return {
             _word(key): _plain(member, veil, _word(key), hidden or veil.covers(key, name))
@@ -87,6 +87,11 @@ def _plain(value: Any, veil: Veil, name: str = "", hidden: bool = False) -> Any:
         items = [_plain(item, veil, name, hidden) for item in value]
         return sorted(items) if isinstance(value, frozenset) else items
     return veil.over(scalar(value), hidden)
+
+
+def is_secret(wish: BaseModel, field: str) -> bool:
+    """Whether the values of a key of `wish` are nobody's business. Beside a `cert`, a `key` is the name of a file."""
+    return field in SECRETS and not (field == "key" and "cert" in type(wish).model_fields)
 
 
 def is_list(value: Any) -> bool:

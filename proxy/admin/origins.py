@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from proxy.admin.effective import SECRETS, Veil, is_list, scalar
+from proxy.admin.effective import Veil, is_list, is_secret, scalar
 from proxy.config import Config, Loaded, Position
 from proxy.config.document import Tree
 from proxy.config.problem import Path
@@ -151,7 +151,7 @@ class _Teller:
             below = self._below(nodes, name, value)
             # What an upstream says of a key replaces the default as a whole, but for its deadlines.
             below = below if name == "timeouts" else below[:1]
-            told[name] = self._tell(getattr(value, name), below, name, hidden or name in SECRETS, field)
+            told[name] = self._tell(getattr(value, name), below, name, hidden or is_secret(value, name), field)
         return told
 
     def _below(self, nodes: Nodes, name: str, model: BaseModel | None) -> Nodes:
@@ -160,7 +160,7 @@ class _Teller:
             if isinstance(node, yaml.MappingNode):
                 pair = self._tree.pairs(node).get(name)
                 found += [] if pair is None else [pair[1]]
-            elif model is not None and name in model.model_fields_set:
+            elif model is not None and name in model.model_fields_set and getattr(model, name) is not None:
                 found.append(node)  # written in short: `respond: 204`
         return tuple(found)
 

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from proxy.admin.effective import Veil, effective, masked
+from proxy.admin.effective import Veil, effective, masked, plain
 from proxy.config import load, load_text
 from tests.support.proxy import ROOT
 
@@ -48,6 +49,18 @@ def test_names_of_things_are_no_secrets() -> None:
     text = "upstreams: {token: {servers: http://127.0.0.1:1}}\nroutes: [{upstream: token}]\n"
     shown = effective(load_text(text, "x.yaml", {}).require())
     assert shown["upstreams"]["token"]["servers"][0]["url"] == "http://127.0.0.1:1"
+
+
+def test_beside_a_certificate_a_key_is_a_file() -> None:
+    class Pair(BaseModel):
+        cert: str = "site.crt"
+        key: str = "site.key"
+
+    class Signed(BaseModel):
+        key: str = "hunter2"
+
+    assert plain(Pair()) == {"cert": "site.crt", "key": "site.key"}
+    assert plain(Signed()) == {"key": masked("hunter2")}
 
 
 def test_values_are_written_as_people_write_them() -> None:
