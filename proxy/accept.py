@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from proxy.config.problem import Problem
 from proxy.config.routes import Redirect
 from proxy.policy.redirect import location, redirect
 from proxy.routing import build, lint, rehearse
+from proxy.tls.check import check_files
 
 
 class Examined(NamedTuple):
@@ -32,6 +34,7 @@ def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
     if loaded.config is not None:
         router = build(loaded.config.routes, loaded.position)
         problems += lint(loaded, router) + rehearse(loaded, router, redirect_location)
+        problems += check_files(loaded, time.time())
         problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
     return Examined(loaded, tuple(problems))
 

@@ -32,6 +32,7 @@ from proxy.gates.headers import Edit, headers
 from proxy.gates.path import add_prefix, rewrite, strip_prefix
 from proxy.message import Deadlines
 from proxy.message.fields import Pair
+from proxy.observe import Observer
 from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.redirect import Redirect
 from proxy.policy.request_id import RequestIds
@@ -191,27 +192,43 @@ def assemble(
     keyrings = tuple(server.keyring for server in servers if server is not None)
     admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings))
     access_log = open_access_log(config, reactor, standing)  # after all else that may fail
+    shared = SiteParts(root, alarm, admission, reactor, [access_log] if access_log is not None else [])
     listeners = tuple(
         Listener(
             listener.endpoint,
             serverFromString(reactor, listening(listener.endpoint)),
-            ProxySite(
-                root if listener.redirect is None else HttpsRedirect(listener.redirect),
-                alarm,
-                admission,
-                reactor,
-                observers=[access_log] if access_log is not None else [],
-                deadlines=deadlines_of(config.timeouts),
-                limits=RequestLimits(config.limits.head, config.limits.line, config.limits.fields),
-                requests_per_connection=config.limits.requests_per_connection,
-                name=listener.endpoint,
-                tls=server,
-                fields=response_fields(listener),
-            ),
+            site_of(config, listener, shared, server),
         )
         for listener, server in zip(config.listen, servers, strict=True)
     )
     return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings)
+
+
+class SiteParts(NamedTuple):
+    """What the sites of all listeners have in common."""
+
+    root: Root
+    alarm: Alarm
+    admission: Admission
+    reactor: Any
+    observers: Sequence[Observer]
+
+
+def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: TlsServer | None) -> ProxySite:
+    """The site of one listener."""
+    return ProxySite(
+        shared.root if listener.redirect is None else HttpsRedirect(listener.redirect),
+        shared.alarm,
+        shared.admission,
+        shared.reactor,
+        observers=shared.observers,
+        deadlines=deadlines_of(config.timeouts),
+        limits=RequestLimits(config.limits.head, config.limits.line, config.limits.fields),
+        requests_per_connection=config.limits.requests_per_connection,
+        name=listener.endpoint,
+        tls=server,
+        fields=response_fields(listener),
+    )
 
 
 def tls_of(config: Config, listener: ListenerWish, alarm: Alarm, standing: House | None) -> TlsServer | None:

@@ -8,6 +8,8 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
+from twisted.internet.interfaces import IStreamClientEndpoint
+
 from proxy.alarm import Alarm
 from proxy.balance.catalog import HASH, tiers
 from proxy.balance.key import KeyRule, parse_rule
@@ -18,6 +20,7 @@ from proxy.config.address import Address as ServerAddress
 from proxy.config.balancing import Sticky
 from proxy.config.health import Health
 from proxy.config.retrying import Retries
+from proxy.config.tls import UpstreamTls
 from proxy.config.upstreams import Server, Upstream
 from proxy.health.breaker import Breaker, BreakerPolicy
 from proxy.health.condition import Condition
@@ -27,6 +30,7 @@ from proxy.health.threshold import Health as Belief
 from proxy.health.threshold import Threshold
 from proxy.policy.resolution import Question, ResolutionPolicy, Target
 from proxy.policy.retry import RetryPolicy
+from proxy.tls.client import ClientPlan, ClientTls, TlsEndpoint
 from proxy.upstream.dial import Address, endpoint_for
 from proxy.upstream.factory import ProxyClientFactory, ServerPlan
 from proxy.upstream.names import Resolver, system_resolver
@@ -56,6 +60,7 @@ class PoolBuilder:
         self._demo_addresses = demo_addresses
         self._given_resolver = resolver
         self._random = Random(os.urandom(16))
+        self._tls: dict[ClientPlan, ClientTls] = {}
 
     @cached_property
     def _resolver(self) -> Resolver:
@@ -112,17 +117,27 @@ class PoolBuilder:
             idle_connections=upstream.idle_connections,
             idle_seconds=upstream.idle,
             idle_max_seconds=upstream.idle_max,
-            watch=repr((connect, upstream.health, upstream.ejection)),
+            watch=repr((connect, upstream.health, upstream.ejection, wish.url.secure, upstream.tls)),
         )
-        server = ProxyClientFactory(
-            plan, endpoint_for(self._reactor, address, connect), self._alarm, condition_of(upstream)
-        )
+        endpoint = self._endpoint(wish, upstream, address, connect)
+        server = ProxyClientFactory(plan, endpoint, self._alarm, condition_of(upstream))
         health = upstream.health
         if health is not None:
             asked = address._replace(port=health.port) if health.port is not None and not address.path else address
-            endpoint = endpoint_for(self._reactor, asked, health.timeout)
+            endpoint = self._endpoint(wish, upstream, asked, health.timeout)
             server.prober = Prober(server, probe_plan(health), endpoint, self._alarm, self._random)
         return server
+
+    def _endpoint(self, wish: Server, upstream: Upstream, address: Address, seconds: float) -> IStreamClientEndpoint:
+        """What connects to `address` within `seconds`, TLS included where it is spoken there."""
+        endpoint = endpoint_for(self._reactor, address, seconds)
+        if not wish.url.secure:
+            return endpoint
+        plan = client_plan(upstream.tls)
+        tls = self._tls.get(plan)
+        if tls is None:
+            tls = self._tls[plan] = ClientTls(plan)
+        return TlsEndpoint(endpoint, tls, wish.url.host, self._alarm, seconds)
 
     def _address(self, address: ServerAddress) -> Address:
         if address.kind == "demo":
@@ -166,6 +181,14 @@ def same_servers(old: Config, new: Config, name: str) -> bool:
     """Whether each server of an upstream is what it was, however the upstream uses them."""
     kept = new.upstreams[name].model_copy(update={key: getattr(old.upstreams[name], key) for key in _OF_THE_POOL})
     return kept == old.upstreams[name] and old.timeouts.connect == new.timeouts.connect and old.resolver == new.resolver
+
+
+def client_plan(wish: UpstreamTls | None) -> ClientPlan:
+    """Whom servers have to show to be."""
+    if wish is None:
+        return ClientPlan()
+    files = (wish.ca or "", wish.crl or "", wish.cert or "", wish.key or "")
+    return ClientPlan(*files, name=wish.name or "", san=wish.san, verify=wish.verify)
 
 
 def choice_of(wish: Upstream) -> Tiers[ProxyClientFactory]:

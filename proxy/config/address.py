@@ -1,4 +1,4 @@
-"""Where a server of an upstream is: `http://host:port`, `unix:/path`, a DNS service, or one of the demo servers."""
+"""Where a server of an upstream is: `http(s)://host:port`, `unix:/path`, a DNS service, or one of the demo servers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Address(NamedTuple):
     @ivar port: of `tcp`: 1 to 65535; of `demo`: which demo server, from 1; else 0.
     @ivar path: of `unix`: an absolute path; else "".
     @ivar text: the address as it is shown to people.
+    @ivar secure: TLS is spoken there.
     """
 
     kind: Literal["tcp", "unix", "srv", "demo"]
@@ -27,6 +28,7 @@ class Address(NamedTuple):
     port: int
     path: str
     text: str
+    secure: bool = False
 
     @property
     def authority(self) -> bytes:
@@ -37,7 +39,8 @@ class Address(NamedTuple):
         if self.kind != "tcp":
             return b"localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host.encode("ascii") if self.port == 80 else f"{host}:{self.port}".encode("ascii")
+        usual = 443 if self.secure else 80
+        return host.encode("ascii") if self.port == usual else f"{host}:{self.port}".encode("ascii")
 
     @property
     def is_name(self) -> bool:
@@ -72,13 +75,12 @@ def parse_address(value: object) -> Address:
     if not separator:
         hint = f"write http://{value}" if re.fullmatch(r"[A-Za-z0-9.\[\]:-]+", value) else "write http://host:port"
         raise wrong("server", f"`{value}` is not the URL of a server", hint)
-    if scheme in ("https", "wss"):
-        raise wrong("server", f"`{value}`: TLS to upstreams is not there yet", "use http:// or unix:")
     if scheme == "srv":
         return _srv(value, rest)
-    if scheme != "http":
-        raise wrong("server", f"`{scheme}://` is not spoken to upstreams", "use http:// or unix:")
-    return _tcp(value, rest)
+    if scheme not in ("http", "https"):
+        hint = f"write https://{rest}" if scheme == "wss" else "use http://, https:// or unix:"
+        raise wrong("server", f"`{scheme}://` is not spoken to upstreams", hint)
+    return _tcp(value, scheme, rest)
 
 
 def _demo(value: str) -> Address:
@@ -98,7 +100,7 @@ def _srv(value: str, name: str) -> Address:
     return Address("srv", name.removesuffix("."), 0, "", f"srv://{name}")
 
 
-def _tcp(value: str, rest: str) -> Address:
+def _tcp(value: str, scheme: str, rest: str) -> Address:
     try:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
@@ -109,13 +111,14 @@ def _tcp(value: str, rest: str) -> Address:
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         hint = "change the path with the gates strip_prefix, add_prefix or rewrite"
         raise wrong(
-            "server", f"the URL of a server takes no path: `{value}`", hint, offset=len(f"http://{parts.netloc}")
+            "server", f"the URL of a server takes no path: `{value}`", hint, offset=len(f"{scheme}://{parts.netloc}")
         )
     if port == 0 or not _valid_host(host):
         raise wrong("server", f"`{value}` is not the URL of a server", "write http://host:port")
     shown_host = f"[{host}]" if ":" in host else host
-    port = 80 if port is None else port
-    return Address("tcp", host, port, "", f"http://{shown_host}:{port}")
+    secure = scheme == "https"
+    port = (443 if secure else 80) if port is None else port
+    return Address("tcp", host, port, "", f"{scheme}://{shown_host}:{port}", secure)
 
 
 def _valid_host(host: str) -> bool:

@@ -101,6 +101,14 @@ def _useless(asked: _Asked, say: _Say) -> None:
         say("no-effect", message, asked.place("retries", "hedge_after"))
 
 
+def _tls(asked: _Asked, say: _Say) -> None:
+    if asked.wish.tls is not None and not any(server.url.secure for server in asked.wish.servers):
+        place = asked.place("tls")
+        if place[0] == "upstreams":  # as a default it may be for the others
+            message = f"`tls` does nothing: no server of `{asked.name}` is written https://"
+            say("no-effect", message, place, "write https:// where TLS is spoken")
+
+
 def _branches(config: Config, say: _Say) -> None:
     for place, route in enumerate(config.routes):
         names = [branch.upstream for branch in route.split.branches] if route.split is not None else []
@@ -110,4 +118,4 @@ def _branches(config: Config, say: _Say) -> None:
                 say("duplicate-branch", f"`{name}` is in this split twice", at, "add up their weights")
 
 
-_RULES = (_weights, _probes, _stickiness, _useless)
+_RULES = (_weights, _probes, _stickiness, _useless, _tls)

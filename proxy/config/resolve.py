@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,11 +16,16 @@ from proxy.config.model import Config, Listener
 from proxy.config.routes import Route
 from proxy.config.upstreams import Server, Upstream, UpstreamSettings
 
+_Settings = TypeVar("_Settings", bound=UpstreamSettings)
+
 
 def resolve(tree: Tree, config: Config) -> Config:
     """`config`, valid in itself, as the rest of the program wants it."""
-    defaults = config.defaults.upstream
-    upstreams = {name: _with_defaults(upstream, defaults) for name, upstream in config.upstreams.items()}
+    defaults = _files_of(tree, ("defaults", "upstream"), config.defaults.upstream)
+    upstreams = {
+        name: _with_defaults(_files_of(tree, ("upstreams", name), upstream), defaults)
+        for name, upstream in config.upstreams.items()
+    }
     for route in config.routes:
         for name in route.upstreams:
             if name not in upstreams and looks_like_address(name):
@@ -37,6 +42,14 @@ def _listener(tree: Tree, place: int, wish: Listener) -> Listener:
     if wish.tls is None:
         return wish
     folder = Path(tree.position(("listen", place)).file).parent
+    return wish.model_copy(update={"tls": wish.tls.beside(folder)})
+
+
+def _files_of(tree: Tree, path: problem.Path, wish: _Settings) -> _Settings:
+    """The settings of upstreams at `path`, with the files that they name."""
+    if wish.tls is None:
+        return wish
+    folder = Path(tree.position((*path, "tls")).file).parent
     return wish.model_copy(update={"tls": wish.tls.beside(folder)})
 
 

@@ -12,6 +12,7 @@ from proxy.config.balancing import Balance, Panic, Sticky
 from proxy.config.bounds import UpstreamTimeouts
 from proxy.config.health import EjectionWish, OptionalBreaker, OptionalEjection, OptionalHealth
 from proxy.config.retrying import Queue, Retries
+from proxy.config.tls import UpstreamTls
 from proxy.config.values import (
     Duration,
     Name,
@@ -24,10 +25,11 @@ from proxy.config.values import (
     wrong,
 )
 
+_EXAMPLES = ["http://127.0.0.1:9001", "https://10.0.0.1", "unix:/run/app.sock", "srv://_http._tcp.api.internal"]
 ServerAddress = Annotated[
     Address,
     PlainValidator(parse_address),
-    WithJsonSchema({"type": "string", "examples": ["http://127.0.0.1:9001", "unix:/run/app.sock", "srv://_http._tcp.api.internal"]}),
+    WithJsonSchema({"type": "string", "examples": _EXAMPLES}),
 ]
 
 
@@ -78,6 +80,7 @@ class UpstreamSettings(Wish):
     @ivar idle_connections: at most this many unused connections to each are kept open.
     @ivar idle: how long one is kept at first; what the server does is learned from.
     @ivar idle_max: how long one is kept at most.
+    @ivar tls: how servers that are written `https://` are spoken to.
     @ivar host: whether the server sees the client's Host or its own address.
     """
 
@@ -94,6 +97,7 @@ class UpstreamSettings(Wish):
     idle_connections: Annotated[StrictInt, Field(ge=0, le=65536)] = limits.UPSTREAM_IDLE_CONNECTIONS
     idle: PositiveDuration = limits.UPSTREAM_IDLE_SECONDS
     idle_max: PositiveDuration = limits.UPSTREAM_IDLE_MAX_SECONDS
+    tls: UpstreamTls | None = None
     host: Literal["keep", "upstream"] = "keep"
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
 

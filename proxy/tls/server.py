@@ -142,7 +142,7 @@ class ServerStream(TlsStream):
             reason, words = TLS_CERTIFICATE, f"the client's certificate: {error.verdict.words}"
         elif "peer did not return a certificate" in words:
             reason = TLS_CERTIFICATE
-        elif "too long" in words:
+        elif error.timed_out:
             reason = TLS_TIMEOUT
         address: Any = self._address
         peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))

@@ -53,11 +53,13 @@ class HandshakeError(Exception):
     """There will be no connection.
 
     @ivar verdict: what was wrong with the peer's certificate, if that was it.
+    @ivar timed_out: it took too long.
     """
 
-    def __init__(self, words: str, verdict: Verdict) -> None:
+    def __init__(self, words: str, verdict: Verdict, timed_out: bool = False) -> None:
         super().__init__(words)
         self.verdict = verdict
+        self.timed_out = timed_out
 
 
 @implementer(IHalfCloseableProtocol, ISSLTransport, ITCPTransport, INegotiated)
@@ -126,12 +128,12 @@ class TlsStream(Protocol):
         self._above = protocol
         protocol.makeConnection(self)
 
-    def give_up(self, words: str) -> None:
+    def give_up(self, words: str, timed_out: bool = False) -> None:
         """End the handshake, and the connection with it."""
         if self.state is SHAKING:
             self.state = CLOSED
             self._alarm.clear(self)
-            self.failed(HandshakeError(words, self.verdict))
+            self.failed(HandshakeError(words, self.verdict, timed_out))
             self.transport.loseConnection()
 
     # --- doors below: what the reactor calls --------------------------------------------------------------
@@ -167,7 +169,7 @@ class TlsStream(Protocol):
 
     def time_passed(self) -> None:
         if self.state is SHAKING:
-            self.give_up("it took too long")
+            self.give_up("it took too long", timed_out=True)
         if self.state is CLOSING:
             self.transport.loseConnection()  # all has been sent, so this does not wait
         else:

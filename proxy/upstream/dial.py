@@ -73,6 +73,8 @@ _MEANINGS: tuple[tuple[type[Exception], Reason], ...] = (
 
 def dial_error(error: Exception, address: Address) -> ProxyError:
     """Why `address` could not be reached. Nothing of the request was sent, so any request may be tried elsewhere."""
+    if isinstance(error, ProxyError):
+        return ProxyError(error.reason, f"{address}: {error.detail}", error.retry)
     for kind, reason in _MEANINGS:
         if isinstance(error, kind):
             return ProxyError(reason, f"{address}: {error}", Retry.UNSENT)

@@ -18,6 +18,8 @@ from proxy.config.address import Address, looks_like_address, parse_address
         ("unix:///run/app.sock", Address("unix", "", 0, "/run/app.sock", "unix:/run/app.sock")),
         ("http+unix:/run/app.sock", Address("unix", "", 0, "/run/app.sock", "unix:/run/app.sock")),
         ("demo:2", Address("demo", "", 2, "", "demo:2")),
+        ("https://app.internal", Address("tcp", "app.internal", 443, "", "https://app.internal:443", True)),
+        ("https://[::1]:8443", Address("tcp", "::1", 8443, "", "https://[::1]:8443", True)),
     ],
 )
 def test_addresses(text: str, expected: Address) -> None:
@@ -28,7 +30,7 @@ def test_addresses(text: str, expected: Address) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "app", "app:80", "https://app", "ws://app", "http://", "http://:80", "http://app:0", "http://app:99999",
+        "", "app", "app:80", "ftp://app", "ws://app", "http://", "http://:80", "http://app:0", "http://app:99999",
         "http://app:x", "http://app/path", "http://app?x", "http://app#x", "http://u@app", "http://256.0.0.1",
         "http://a b", "http://-a", "http://[::g]", "unix:", "unix:x", "demo:", "demo:0", "demo:x", 9001, None, True,
     ],

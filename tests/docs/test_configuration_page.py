@@ -23,7 +23,7 @@ from proxy.config import (
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: tuple[type[BaseModel], ...] = (
-    *(model.Listener, tls.ListenerTls, tls.Certificate, tls.ClientCertificates, tls.Hsts),
+    *(model.Listener, tls.ListenerTls, tls.Certificate, tls.ClientCertificates, tls.Hsts, tls.UpstreamTls),
     *(model.Config, model.Forwarded, bounds.Timeouts, bounds.Limits, upstreams.Upstream, upstreams.Server),
     *(balancing.Balance, balancing.Sticky, health.Health, health.EjectionWish, health.BreakerWish),
     *(retrying.Retries, retrying.Queue, resolver.Resolver, routes.Split, routes.Branch),

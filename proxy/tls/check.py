@@ -1,0 +1,168 @@
+"""What is wrong with the files that a configuration names for TLS: told before it is used, where it names them.
+
+A certificate that has expired is a warning and no error: of fifty hosts one may be long forgotten, and the others
+should start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from proxy import limits
+from proxy.config import Loaded
+from proxy.config.problem import Path, Problem
+from proxy.config.tls import Certificate, ClientCertificates, ListenerTls, UpstreamTls
+from proxy.tls.certificates import (
+    CertificateError,
+    Pair,
+    days_left,
+    is_open_to_all,
+    load_chain,
+    load_pair,
+    load_revoked,
+)
+
+
+def check_files(loaded: Loaded, now: float) -> list[Problem]:
+    """Every problem with files for TLS.
+
+    @param now: seconds since 1970.
+    """
+    config = loaded.config
+    if config is None:
+        return []
+    check = _Check(loaded, now)
+    for place, listener in enumerate(config.listen):
+        if listener.tls is not None:
+            check.listener(("listen", place, "tls"), listener.tls)
+    for name, upstream in config.upstreams.items():
+        if upstream.tls is not None:
+            own: Path = ("upstreams", name, "tls")
+            check.upstream(own if loaded.tree.node(own) is not None else ("defaults", "upstream", "tls"), upstream.tls)
+    return check.problems
+
+
+class _Check:
+    """Collects problems."""
+
+    def __init__(self, loaded: Loaded, now: float) -> None:
+        self.problems: list[Problem] = []
+        self._loaded = loaded
+        self._now = now
+
+    def _say(self, path: Path, code: str, message: str, hint: str = "", *, error: bool = False) -> None:
+        problem = self._loaded.problem_at(path, code, message, hint, error=error)
+        if problem not in self.problems:  # upstreams may have it from the same defaults
+            self.problems.append(problem)
+
+    # --- listeners ----------------------------------------------------------------------------------------
+
+    def listener(self, path: Path, wish: ListenerTls) -> None:
+        taken: dict[tuple[str, str], Certificate] = {}
+        for place, certificate in enumerate(wish.certificates or ()):
+            at = (*path, "certificates", place)
+            pair = self._pair(at, certificate.cert, certificate.key)
+            if certificate.client is not None:
+                self._client(at, certificate.client)
+            if pair is not None:
+                self._names(at, certificate, pair)
+                self._shadows(at, certificate, pair, taken)
+
+    def _pair(self, path: Path, cert: str, key: str) -> Pair | None:
+        """The pair, if it can be used; and whatever is doubtful about it."""
+        try:
+            pair = load_pair(cert, key)
+        except CertificateError as error:
+            which = "key" if error.path == key and error.path != cert else "cert"
+            self._say((*path, which), "certificate", str(error), error=True)
+            return None
+        if is_open_to_all(key):
+            self._say((*path, "key"), "key-readable", f"every user of this machine can read {key}", f"chmod 600 {key}")
+        self._dates((*path, "cert"), cert, pair)
+        if len(pair.chain) > 1 and pair.chain[1].subject != pair.leaf.issuer:
+            message = f"the second certificate in {cert} is not the one above the first"
+            self._say((*path, "cert"), "certificate-chain", message, "first the server's own, then upward")
+        return pair
+
+    def _dates(self, path: Path, cert: str, pair: Pair) -> None:
+        left = days_left(pair.not_after, self._now)
+        begin = pair.leaf.not_valid_before_utc
+        if begin > datetime.fromtimestamp(self._now, UTC):
+            self._say(path, "certificate-early", f"{cert} is not valid before {begin:%Y-%m-%d}")
+        elif left < 0:
+            self._say(path, "certificate-expired", f"{cert} has expired on {pair.not_after:%Y-%m-%d}", "renew it")
+        elif left < limits.CERTIFICATE_WARN_DAYS:
+            self._say(path, "certificate-expires", f"{cert} expires on {pair.not_after:%Y-%m-%d}", "renew it")
+
+    def _client(self, path: Path, wish: ClientCertificates) -> None:
+        if wish.ca is not None:
+            self._authorities((*path, "client", "ca"), wish.ca)
+        if wish.crl is not None:
+            self._revoked((*path, "client", "crl"), wish.crl)
+
+    def _names(self, path: Path, wish: Certificate, pair: Pair) -> None:
+        for name in wish.names or ():
+            above = "*." + name.partition(".")[2]
+            if name not in pair.names and above not in pair.names:
+                message = f"{wish.cert} is not for {name}: clients will refuse it"
+                self._say((*path, "names"), "certificate-name", message, f"it is for {', '.join(pair.names[:5])}")
+
+    def _shadows(self, path: Path, wish: Certificate, pair: Pair, taken: dict[tuple[str, str], Certificate]) -> None:
+        """Whether a name has a certificate already, with the same kind of key or with other wishes about clients."""
+        for name in wish.names or pair.names:
+            for (other_name, kind), other in taken.items():
+                if other_name != name:
+                    continue
+                if _asks(other) != _asks(wish):
+                    message = f"{name} has two certificates that ask clients for different things"
+                    self._say(path, "certificate-twice", message, "give both the same `client`", error=True)
+                elif kind == pair.kind:
+                    message = f"{name} has an {kind} certificate already, {other.cert}: this one is never used for it"
+                    self._say(path, "certificate-twice", message)
+            taken.setdefault((name, pair.kind), wish)
+
+    # --- both ends ----------------------------------------------------------------------------------------
+
+    def _authorities(self, path: Path, file: str) -> None:
+        try:
+            found = load_chain(file)
+        except CertificateError as error:
+            self._say(path, "certificate", str(error), error=True)
+            return
+        if all(days_left(one.not_valid_after_utc, self._now) < 0 for one in found):
+            self._say(path, "certificate-expired", f"every authority in {file} has expired", "renew it")
+
+    def _revoked(self, path: Path, file: str) -> None:
+        try:
+            found = load_revoked(file)
+        except CertificateError as error:
+            self._say(path, "certificate", str(error), error=True)
+            return
+        for one in found:
+            if one.next_update_utc is not None and days_left(one.next_update_utc, self._now) < 0:
+                message = f"the revocation list {file} has expired: everybody will be refused"
+                self._say(path, "certificate-expired", message, "fetch a new one")
+
+    # --- upstreams ----------------------------------------------------------------------------------------
+
+    def upstream(self, path: Path, wish: UpstreamTls) -> None:
+        if wish.cert is not None and wish.key is not None:
+            self._pair(path, wish.cert, wish.key)
+        if wish.ca is not None:
+            self._authorities((*path, "ca"), wish.ca)
+        if wish.crl is not None:
+            self._revoked((*path, "crl"), wish.crl)
+        if not wish.verify:
+            message = "the servers are not verified: whoever is in between can read and change everything"
+            self._say((*path, "verify"), "tls-unverified", message, "name their authority with `ca`")
+
+
+def _asks(wish: Certificate) -> ClientCertificates | None:
+    return wish.client if wish.asks else None
+
+
+def warning_codes() -> Iterator[str]:
+    """Every code that may come up, for the page that explains them."""
+    yield from ("certificate", "key-readable", "certificate-chain", "certificate-early", "certificate-expired")
+    yield from ("certificate-expires", "certificate-name", "certificate-twice", "tls-unverified")
