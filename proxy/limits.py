@@ -46,6 +46,9 @@ REPLAY_BYTES = 64 * KIB
 # A body for a resource that is not ours is collected whole before the resource sees it.
 RESOURCE_BODY_BYTES = 1 * MIB
 
+# New objects before somebody looks for garbage among them: some MiB at most.
+GARBAGE_OBJECTS = 20_000
+
 # --- times ------------------------------------------------------------------------------------------------
 HEAD_SECONDS = 10.0
 BODY_IDLE_SECONDS = 60.0

@@ -110,9 +110,12 @@ class ProxyService(Service):
         self._hear(signal.SIGHUP, self.hang_up)
         self._hear(signal.SIGUSR1, self._reopen_quietly)
         self._watch_files(self.house)
-        # Everything made so far lives as long as the process: the collector need not look at it again.
+        # Everything made so far lives as long as the process: the collector need not look at it again. Exchanges leave
+        # no cycles, connections one each: looking for them after every 700 objects took a sixth of the time of clients
+        # that make a connection for each request.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(limits.GARBAGE_OBJECTS)
 
     def _doors(self, house: House) -> list[Door]:
         """Where `house` listens: for clients, and for whoever asks or changes the proxy itself."""
