@@ -1,0 +1,343 @@
+"""TLS with real clients and servers: curl, OpenSSL's s_client, Python's ssl, and nginx behind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.authority import Authority, Issued
+from tests.support.nginx import Nginx, start_nginx
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.processes import ProcessPark, require_program
+from tests.support.proxy import REACTOR, RunningProxy, console_script
+
+pytestmark = pytest.mark.peers
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def start(park: ProcessPark, config: str, port: int) -> RunningProxy:
+    """The proxy with a configuration that says itself where it listens, `port` among the places."""
+    path = park.directory / f"tls-{port}.yaml"
+    path.write_text(config)
+    argv = [console_script("twistd"), *REACTOR, "-n", "--pidfile=", "reverseproxy", "--config", path]
+    process = park.start(*argv, cwd=park.directory)
+    process.wait_for_port(port)
+    return RunningProxy(process, port, path)
+
+
+@pytest.fixture
+def run(park: ProcessPark) -> Iterator[Callable[[str, int], RunningProxy]]:
+    """`run(config, port)` starts the proxy; a traceback in its log fails the test."""
+    proxies: list[RunningProxy] = []
+
+    def begin(config: str, port: int) -> RunningProxy:
+        proxies.append(start(park, config, port))
+        return proxies[-1]
+
+    yield begin
+    for proxy in proxies:
+        proxy.process.stop()
+        proxy.process.assert_no_traceback()
+
+
+def curl(authority: Authority, port: int, host: str, *options: str) -> subprocess.CompletedProcess[str]:
+    argv = [require_program("curl"), "-sS", "--max-time", "10", "--cacert", authority.ca]
+    argv += ["--resolve", f"{host}:{port}:{LOOPBACK}", *options, f"https://{host}:{port}/"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def s_client(port: int, *options: str, say: str = "") -> str:
+    argv = [require_program("openssl"), "s_client", "-connect", f"{LOOPBACK}:{port}", *options]
+    done = subprocess.run(argv, input=say, capture_output=True, text=True, check=False, timeout=20)
+    return done.stdout + done.stderr
+
+
+def entry(issued: Issued, more: str = "") -> str:
+    return f"{{cert: {issued.cert}, key: {issued.key}{more}}}"
+
+
+# --- one listener, many hosts -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hosts(authority: Authority, module_park: ProcessPark) -> Iterator[RunningProxy]:
+    """Two hosts, one of which needs a client certificate, a wildcard, and a listener without TLS."""
+    port, plain = free_port(), free_port()
+    staff = f", client: {{verify: required, ca: {authority.ca}}}"
+    curious = f", client: {{verify: optional, ca: {authority.ca}}}"
+    origin = start_nginx(module_park, 'location / { return 200 "$http_x_forwarded_client_cert|$http_x_forwarded_proto"; }')
+    config = f"""
+listen:
+  - endpoint: tcp:{port}:interface={LOOPBACK}
+    tls:
+      hsts: 365d
+      certificates:
+        - {entry(authority.issue("www.test"))}
+        - {entry(authority.issue("www.test", file="rsa", use_rsa=True))}
+        - {entry(authority.issue("*.wild.test"))}
+        - {entry(authority.issue("staff.test"), staff)}
+        - {entry(authority.issue("curious.test"), curious)}
+  - {{endpoint: "tcp:{plain}:interface={LOOPBACK}", redirect: "https:{port}"}}
+upstreams: {{origin: {{servers: {origin.url}}}}}
+routes: [{{path: /, upstream: origin}}]
+"""
+    proxy = start(module_park, config, port)
+    proxy.plain = plain  # type: ignore[attr-defined] # where the redirects are
+    yield proxy
+    proxy.process.stop()
+    proxy.process.assert_no_traceback()
+
+
+def test_curl_gets_an_answer_by_every_version(hosts: RunningProxy, authority: Authority) -> None:
+    for version in ("1.2", "1.3"):
+        done = curl(authority, hosts.port, "www.test", f"--tlsv{version}", "--tls-max", version, "-i")
+        assert "HTTP/1.1 200" in done.stdout, done
+        assert "strict-transport-security: max-age=31536000" in done.stdout.lower()
+        assert done.stdout.endswith("|https")
+
+
+def test_hsts_is_on_pages_of_our_own_as_well(hosts: RunningProxy, authority: Authority) -> None:
+    done = curl(authority, hosts.port, "www.test", "-i", "-X", "TRACE")
+    assert "HTTP/1.1 501" in done.stdout
+    assert "strict-transport-security" in done.stdout.lower()
+
+
+def test_each_name_gets_its_certificate(hosts: RunningProxy) -> None:
+    for name, subject in (("www.test", "www.test"), ("a.wild.test", "*.wild.test"), ("staff.test", "staff.test")):
+        assert f"subject=CN = {subject}" in s_client(hosts.port, "-servername", name)
+    assert "unrecognized name" in s_client(hosts.port, "-servername", "nobody.test")
+
+
+def test_rsa_and_ecdsa_side_by_side(hosts: RunningProxy) -> None:
+    for kind, said in (("ECDSA", "ECDSA"), ("RSA", "RSA-PSS")):
+        cipher = f"ECDHE-{kind}-AES128-GCM-SHA256"
+        seen = s_client(hosts.port, "-servername", "www.test", "-tls1_2", "-cipher", cipher)
+        assert f"Cipher    : {cipher}" in seen
+        assert f"Peer signature type: {said}" in seen
+
+
+def test_old_versions_and_weak_ciphers_are_refused(hosts: RunningProxy) -> None:
+    for options in (["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"]):
+        assert "alert" in s_client(hosts.port, "-servername", "www.test", *options)
+
+
+def test_sessions_are_resumed(hosts: RunningProxy, tmp_path: Path) -> None:
+    for version in ("-tls1_2", "-tls1_3"):
+        session = str(tmp_path / f"session{version}")
+        ask = "GET / HTTP/1.1\r\nHost: www.test\r\nConnection: close\r\n\r\n"
+        options = ["-servername", "www.test", version, "-ign_eof"]
+        assert "New, TLS" in s_client(hosts.port, *options, "-sess_out", session, say=ask)
+        assert "Reused, TLS" in s_client(hosts.port, *options, "-sess_in", session, say=ask)
+
+
+def test_a_whole_listener_redirects(hosts: RunningProxy) -> None:
+    plain = hosts.plain  # type: ignore[attr-defined]
+    argv = [require_program("curl"), "-sSi", f"http://{LOOPBACK}:{plain}/a/b?c=d", "-H", "Host: www.test:8080"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("HTTP/1.1 308")
+    assert f"Location: https://www.test:{hosts.port}/a/b?c=d\r\n".lower() in said.lower().replace("\n", "\r\n").replace(
+        "\r\r", "\r"
+    )
+
+
+# --- client certificates ----------------------------------------------------------------------------------
+
+
+def test_a_client_certificate_is_asked_for_and_told(hosts: RunningProxy, authority: Authority) -> None:
+    one = authority.issue("client.test", uris=["spiffe://test/client"])
+    mine = ["--cert", one.cert, "--key", one.key]
+    claimed = ["-H", "X-Forwarded-Client-Cert: Hash=00;Subject=CN=root", "-H", "X_Forwarded_Client_Cert: Hash=00"]
+    said = curl(authority, hosts.port, "staff.test", *mine, *claimed).stdout
+    assert 'Subject="CN=client.test";URI=spiffe://test/client;DNS=client.test|https' in said
+    assert said.startswith("Hash=")
+    assert said.count("Hash=") == 1
+    assert curl(authority, hosts.port, "curious.test", *mine).stdout.count("Hash=") == 1
+    assert curl(authority, hosts.port, "curious.test", *claimed).stdout == "|https"
+    refused = curl(authority, hosts.port, "staff.test")
+    assert refused.returncode == 56, refused
+    assert "certificate required" in refused.stderr
+
+
+def test_no_name_leads_to_a_host_that_needs_a_certificate_but_its_own(
+    hosts: RunningProxy, authority: Authority
+) -> None:
+    def status(host: str, claimed: str, *options: str) -> str:
+        done = curl(authority, hosts.port, host, "-H", f"Host: {claimed}", "-o", "/dev/null", "-w", "%{http_code}", *options)
+        return done.stdout
+
+    one = authority.issue("client.test", file="second")
+    mine = ["--cert", one.cert, "--key", one.key]
+    assert status("www.test", "www.test") == "200"
+    for claimed in ("staff.test", "STAFF.test", "staff.test.", f"staff.test:{hosts.port}"):
+        assert status("www.test", claimed) == "421"
+        assert status("www.test", claimed, *mine) == "421"
+        assert status("staff.test", claimed, *mine) == "200"
+    assert status("staff.test", "www.test", *mine) == "421"
+
+
+def test_what_was_refused_is_in_the_log(hosts: RunningProxy) -> None:
+    reasons = {line.get("reason") for line in hosts.access_log()}
+    assert {"client.tls.name", "client.tls.handshake", "client.tls.certificate", "client.request.misdirected"} <= reasons
+
+
+# --- peculiar clients -------------------------------------------------------------------------------------
+
+
+def secured(authority: Authority, port: int, name: str = "www.test") -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=authority.ca)
+    return context.wrap_socket(socket.create_connection((LOOPBACK, port), timeout=10), server_hostname=name)
+
+
+def test_keep_alive_and_pipelining(hosts: RunningProxy, authority: Authority) -> None:
+    with secured(authority, hosts.port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n" * 3)
+        heard = b""
+        while heard.count(b"|https") < 3:
+            heard += client.recv(65536)
+        assert heard.count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_we_close_with_the_word_for_it(hosts: RunningProxy, authority: Authority) -> None:
+    with secured(authority, hosts.port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: www.test\r\nConnection: close\r\n\r\n")
+        heard = b""
+        while piece := client.recv(65536):  # without close_notify, ssl would raise here
+            heard += piece
+        assert heard.endswith(b"|https")
+
+
+def test_plain_http_to_a_port_with_tls(hosts: RunningProxy) -> None:
+    with hosts.connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n")
+        assert b"This port speaks TLS" in client.read_until_close()
+
+
+# --- upstreams --------------------------------------------------------------------------------------------
+
+
+def tls_nginx(park: ProcessPark, issued: Issued, more: str = "") -> tuple[Nginx, int]:
+    port = free_port()
+    server = f"""
+        listen {LOOPBACK}:{port} ssl;
+        ssl_certificate {issued.cert};
+        ssl_certificate_key {issued.key};
+        ssl_session_tickets on;
+        {more}
+        location / {{ return 200 "$ssl_server_name|$ssl_client_verify|$ssl_session_reused|$ssl_protocol"; }}
+"""
+    return start_nginx(park, server), port
+
+
+def test_upstreams_with_and_without_faults(
+    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]
+) -> None:
+    ours = authority.issue("proxy.test", file="ours")
+    revoked = authority.issue("localhost", file="revoked")
+    asks = f"ssl_verify_client on; ssl_client_certificate {authority.ca};"
+    _, good = tls_nginx(park, authority.issue("localhost", file="good"), asks)
+    faults = {
+        "expired": authority.issue("localhost", file="expired", days=-0.1),
+        "name": authority.issue("other.test", file="other"),
+        "untrusted": authority.issue("localhost", file="selfsigned", self_signed=True),
+        "revoked": revoked,
+    }
+    ports = {fault: tls_nginx(park, issued)[1] for fault, issued in faults.items()}
+    crl = authority.revoke(revoked)
+    upstreams = "".join(
+        f"  {fault}: {{servers: https://localhost:{port}, tls: {{ca: {authority.ca}, crl: {crl}}}}}\n"
+        for fault, port in ports.items()
+    )
+    routes = "".join(f"  - {{path: /{fault}, upstream: {fault}}}\n" for fault in faults)
+    port = free_port()
+    proxy = run(
+        f"""
+listen: tcp:{port}:interface={LOOPBACK}
+upstreams:
+  good:
+    servers: https://localhost:{good}
+    tls: {{ca: {authority.ca}, cert: {ours.cert}, key: {ours.key}}}
+    health: {{path: /, interval: 1s}}
+  unverified: {{servers: https://localhost:{ports["untrusted"]}, tls: {{verify: false}}}}
+{upstreams}
+routes:
+  - {{path: /good, upstream: good}}
+  - {{path: /unverified, upstream: unverified}}
+{routes}
+""",
+        port,
+    )
+    with proxy.connect() as client:
+        assert client.get(b"/good").body.startswith(b"localhost|SUCCESS|")
+        assert client.get(b"/unverified").status == 200
+        for fault in faults:
+            answer = client.get(b"/" + fault.encode())
+            assert answer.status == 502
+            assert b"reason: upstream.tls." + fault.encode() in answer.body
+    assert "tls-unverified" in proxy.log
+
+
+# --- renewal ----------------------------------------------------------------------------------------------
+
+
+def serial_met(authority: Authority, port: int) -> int:
+    with secured(authority, port) as client:
+        return int(client.getpeercert()["serialNumber"], 16)  # type: ignore[index, arg-type] # it is verified
+
+
+def test_a_renewed_certificate_is_taken_and_nobody_is_disconnected(
+    authority: Authority, run: Callable[[str, int], RunningProxy]
+) -> None:
+    port = free_port()
+    first = authority.issue("www.test", file="renewed")
+    config = f"""
+listen: {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{certificates: {entry(first)}}}}}
+routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
+"""
+    proxy = run(config, port)
+    assert serial_met(authority, port) == first.certificate.serial_number
+    ask = b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n"
+    with secured(authority, port) as client:
+        client.sendall(ask)
+        assert client.recv(65536).endswith(b"hello")
+        Path(first.cert).write_bytes(b"nonsense")
+        proxy.process.wait_for_text("a renewed certificate cannot be used, the old one stays")
+        assert serial_met(authority, port) == first.certificate.serial_number
+        second = authority.issue("www.test", file="renewed")
+        proxy.process.wait_for_text("certificate renewed")
+        assert serial_met(authority, port) == second.certificate.serial_number
+        client.sendall(ask)
+        assert client.recv(65536).endswith(b"hello")
+
+
+def test_a_thousand_certificates(authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]) -> None:
+    port = free_port()
+    one = authority.issue("h0.test", "www.test", file="h0")
+    entries = [entry(one)]
+    for number in range(1, 1000):
+        name = f"h{number}.test"
+        copy = authority.write(one.certificate, one.private, name)
+        entries.append(f"{{cert: {copy.cert}, key: {copy.key}, names: {name}}}")
+    listing = ", ".join(entries)
+    before = time.monotonic()
+    proxy = run(
+        f"""
+listen: {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{certificates: [{listing}]}}}}
+routes: [{{path: /, respond: 204}}]
+""",
+        port,
+    )
+    took = time.monotonic() - before
+    user, system = proxy.process.cpu_seconds()
+    print(f"start with 1,000 certificates: {took:.2f} s, {user + system:.2f} s of CPU")
+    assert serial_met(authority, port) == one.certificate.serial_number
+    assert took < 30  # on a busy machine; test_keyring measures what the certificates themselves cost
