@@ -186,6 +186,8 @@ class ProxyService(Service):
     async def _prepare(self) -> tuple[Examined, House, list[Change]]:
         """Build the new house beside the standing one, in a thread, so that nobody waits for it; and open its ports."""
         self._standing()
+        if self._watch is not None:
+            self._watch.read()
         examined = await self.in_thread(self._examine)
         standing = self._standing()
         if self._watch is not None and examined.loaded.files:
@@ -364,14 +366,18 @@ class ProxyService(Service):
             return
         self.state = State.STOPPED
         self._ports.keep_demo(0)
+        closed = None
         if self.house is not None:
             if self.house.config.admin is not None:
-                self._ports.close(self.house.config.admin.listen)
+                closed = self._ports.close(self.house.config.admin.listen)
             self.house.alarm.clear(self)
             self.house.close()
         for leaving in self.leaving:
             leaving.close()
-        drained.callback(None)
+        if closed is None:
+            drained.callback(None)
+        else:
+            closed.addBoth(lambda _: drained.callback(None))  # a UNIX socket leaves no file behind
 
     def __repr__(self) -> str:
         return f"<ProxyService {self.state.value} {self._ports!r}>"

@@ -53,17 +53,24 @@ class FileWatch:
         self._reactor = reactor
         self._changed = changed
         self.debounce = debounce
+        self._make = make
         self._notifier = make(reactor)
         self._files: tuple[str, ...] = ()
-        self._directories: set[str] = set()
         self._seen: dict[str, _Look] = {}
         self._timer: Any = None
         self._since = 0.0
 
     def look_at(self, files: Iterable[str]) -> None:
-        """Watch these from now on, as they are now."""
-        self._files = tuple(os.path.abspath(file) for file in files)  # noqa: PTH100 - keeps `..` and links as they are
+        """Watch these from now on: those that are new as they are now, the others as they were when last `read`."""
+        self._files = tuple(os.path.abspath(file) for file in files)  # noqa: PTH100 - keeps links as they are
         self._arm()
+        now = self._look()
+        self._seen = {file: self._seen.get(file, look) for file, look in now.items()}
+        if self._seen != now:
+            self._happened()
+
+    def read(self) -> None:
+        """The files are about to be read: what changes from now on is news."""
         self._seen = self._look()
 
     def stop(self) -> None:
@@ -74,27 +81,26 @@ class FileWatch:
             self._timer = None
 
     def _arm(self) -> None:
-        """Watch every directory on the way to a file: where its name is, and where the file itself is."""
-        named = {os.path.dirname(file) for file in self._files}  # noqa: PTH120
-        real = {os.path.dirname(os.path.realpath(file)) for file in self._files}  # noqa: PTH120
-        # Anew each time: the kernel watches the directory itself, and another may have its name by now.
-        for before in self._directories:
-            self._notifier.ignore(FilePath(before))
-        self._directories = {directory for directory in named | real if self._watches(directory)}
+        """Watch every directory on the way to a file: where its name is, and where the file itself is.
 
-    def _watches(self, directory: str) -> bool:
+        With a new notifier each time: the kernel watches the directory itself, not whatever has its name by now, and
+        Twisted's closes as a whole when one directory is deleted.
+        """
         from twisted.internet.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO
         from twisted.python._inotify import INotifyError
 
+        before, self._notifier = self._notifier, self._make(self._reactor)
+        before.loseConnection()
         mask = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
-        try:
-            self._notifier.watch(FilePath(directory), mask, callbacks=[self._happened])
-        except INotifyError as error:
-            log.warn("{directory} cannot be watched: {error}", directory=directory, error=error)
-            return False
-        return True
+        directories = {os.path.dirname(file) for file in self._files}  # noqa: PTH120
+        directories |= {os.path.dirname(os.path.realpath(file)) for file in self._files}  # noqa: PTH120
+        for directory in sorted(directories):
+            try:
+                self._notifier.watch(FilePath(directory), mask, callbacks=[lambda *_: self._happened()])
+            except INotifyError as error:
+                log.warn("{directory} cannot be watched: {error}", directory=directory, error=error)
 
-    def _happened(self, ignored: object, path: object, mask: int) -> None:
+    def _happened(self) -> None:
         """Something happened in a directory, to whatever file."""
         now = self._reactor.seconds()
         if self._timer is None:
@@ -128,7 +134,7 @@ class FileWatch:
         return found
 
     def __repr__(self) -> str:
-        return f"<FileWatch of {len(self._files)} files in {len(self._directories)} directories>"
+        return f"<FileWatch of {len(self._files)} files>"
 
 
 def _look_at(file: str) -> _Look:
