@@ -14,6 +14,9 @@ from math import inf
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+log = Logger()
 
 #: No deadline.
 NEVER = inf
@@ -45,7 +48,7 @@ class Alarm:
     def __init__(self, reactor: IReactorTime, now: Callable[[], float] = time.monotonic) -> None:
         self.now = now
         self._reactor = reactor
-        self._slots: dict[int, list[Watched]] = {}
+        self._slots: dict[int, dict[Watched, None]] = {}  # of each the keys, in the order in which they came
         self._tick_done = 0
         self._timer: IDelayedCall | None = None
 
@@ -59,17 +62,34 @@ class Alarm:
             self._put(owner, deadline)
 
     def clear(self, owner: Watched) -> None:
-        """`owner` waits for nothing."""
+        """`owner` waits for nothing, for now."""
         owner.deadline = NEVER
 
+    def forget(self, owner: Watched) -> None:
+        """`owner` will never wait for anything again: keep nothing of it. (It would stay until its look is due, and
+        with it all that belonged to a connection; thousands of short connections a second would fill the memory.)"""
+        owner.deadline = NEVER
+        self._take_out(owner)
+
+    def _take_out(self, owner: Watched) -> None:
+        if owner.look_at != NEVER:
+            number = round(owner.look_at / TICK_SECONDS)
+            owner.look_at = NEVER
+            slot = self._slots.get(number)
+            if slot is not None:
+                slot.pop(owner, None)
+                if not slot:
+                    del self._slots[number]
+
     def _put(self, owner: Watched, deadline: float) -> None:
+        self._take_out(owner)
         if self._timer is None:
             self._tick_done = int(self.now() / TICK_SECONDS)
             self._timer = self._reactor.callLater(TICK_SECONDS, self._turn)
         # What should have been before now is looked at in the next tick: those before it are over.
         slot = max(int(deadline / TICK_SECONDS), self._tick_done) + 1
         owner.look_at = slot * TICK_SECONDS
-        self._slots.setdefault(slot, []).append(owner)
+        self._slots.setdefault(slot, {})[owner] = None
 
     def _turn(self) -> None:
         now = self.now()
@@ -91,11 +111,14 @@ class Alarm:
 
     def _look(self, owner: Watched, slot: int, now: float) -> None:
         if owner.look_at != slot * TICK_SECONDS:
-            return  # an earlier look has been arranged meanwhile, and has taken its place
+            return  # it was forgotten, or has another deadline, since this slot was opened
         owner.look_at = NEVER
         if owner.deadline <= now:
             owner.deadline = NEVER
-            owner.time_passed()
+            try:
+                owner.time_passed()
+            except Exception:  # noqa: BLE001 - told, and no reason to keep the others of this tick waiting for ever
+                log.failure("{owner!r} failed when its time had passed", owner=owner)
         elif owner.deadline != NEVER:
             self._put(owner, owner.deadline)
 

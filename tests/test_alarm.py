@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from proxy.alarm import NEVER, TICK_SECONDS, Alarm
 
@@ -139,16 +139,30 @@ def test_time_that_passes_while_deadlines_are_dealt_with_skips_nobody() -> None:
     assert len(other.heard) == 1
 
 
-def test_an_owner_that_fails_does_not_stop_the_wheel() -> None:
+def test_what_is_forgotten_is_not_kept() -> None:
     clock, alarm, owner = made()
-
-    class Broken(Owner):
-        def time_passed(self) -> None:
-            raise ValueError("broken")
-
-    alarm.set(Broken(clock), 1.0)
-    alarm.set(owner, 2.0)
-    with pytest.raises(ValueError, match="broken"):
-        run(clock, 1.5)
-    run(clock, 3)
+    alarm.set(owner, 60.0)
+    assert repr(alarm) == "<Alarm 1 to look at>"
+    alarm.forget(owner)
+    assert repr(alarm) == "<Alarm 0 to look at>"
+    run(clock, 1)
+    assert clock.getDelayedCalls() == []
+    alarm.set(owner, 0.5)
+    run(clock, 1)
     assert len(owner.heard) == 1
+
+
+def test_an_owner_that_fails_keeps_nobody_waiting() -> None:
+    clock, alarm, owner = made()
+    broken = Owner(clock)
+
+    def breaks() -> None:
+        raise ZeroDivisionError
+
+    broken.time_passed = breaks  # type: ignore[method-assign] # the test's own object
+    with capturedLogs() as events:
+        alarm.set(broken, 1.0)
+        alarm.set(owner, 1.0)
+        run(clock, 2)
+    assert len(owner.heard) == 1
+    assert [event["log_failure"].type for event in events] == [ZeroDivisionError]

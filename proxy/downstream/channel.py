@@ -120,7 +120,7 @@ class ProxyChannel(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = CLOSED
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         self.site.closed(self)
         if self._splice is not None:
             self._splice.lost(NEAR)

@@ -62,7 +62,7 @@ class Race(Generic[T]):
             return await self._first
         finally:
             self._then = None
-            self._alarm.clear(self)
+            self._alarm.forget(self)
             self._stop(self._beaten)
 
     def _stop(self, error: BaseException) -> None:

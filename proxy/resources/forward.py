@@ -106,6 +106,8 @@ class Forward:
                     within = record.attempts > retry.retries or pool.may_retry_now()
                     if not may_retry(error, exchange.head, record.attempts, whole, within, retry):
                         raise
+                    if error.reason is RESPONSE_TIMEOUT and not pool.has_another(tried):
+                        raise  # to wait as long once more for the same server helps nobody
                 if not repeating:
                     repeating = True
                     pool.retrying += 1

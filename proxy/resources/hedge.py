@@ -81,15 +81,12 @@ class _Heat:
         rest = pool.plan.retry.per_try - pool.plan.retry.hedge_after
         self._race.after(max(rest, 0.0), self._late)
         chosen = len(self._tried) > self._before  # while it waits for a server, a second request would wait as well
-        if chosen and self._has_another() and pool.may_retry_now():
+        if chosen and pool.has_another(self._tried) and pool.may_retry_now():
             self._hedged = True
             self._first_sent_at = record.sent_at
             pool.retrying += 1
             record.attempts += 1
             self._race.enter(self._attempt(self._exchange, self._tried, b""))
-
-    def _has_another(self) -> bool:
-        return any(server.available and server.weight and server not in self._tried for server in self._pool.servers)
 
     def _late(self) -> None:
         seconds = self._pool.plan.retry.per_try

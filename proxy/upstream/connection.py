@@ -345,7 +345,7 @@ class UpstreamConnection(Protocol):
         state = self._state
         if self._lost is None:
             self._lost = reason
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         if state is IDLE:
             self._home.closed_while_idle(self._alarm.now() - self._idle_since)
         if state is TUNNEL:
@@ -407,7 +407,7 @@ class UpstreamConnection(Protocol):
 
     def _abort(self) -> None:
         self._state = CLOSED
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         self.transport.unregisterProducer()
         self.transport.abortConnection()
 

@@ -242,9 +242,13 @@ class Pool:
         try:
             await waiting.turn
         finally:
-            self.alarm.clear(waiting)
+            self.alarm.forget(waiting)
             if waiting in self._queue:
                 self._queue.remove(waiting)
+
+    def has_another(self, tried: Sequence[ProxyClientFactory]) -> bool:
+        """Whether a server is left that could take the request and has not been tried."""
+        return any(server.available and server.weight and server not in tried for server in self.servers)
 
     def may_retry_now(self) -> bool:
         """Whether the budget has room for one more retry."""

@@ -263,7 +263,7 @@ def test_a_server_that_does_not_answer() -> None:
 
 
 def test_a_get_that_was_not_answered_in_time_may_be_tried_once_more() -> None:
-    with playing(deadlines=Deadlines(response_head=60)) as play:
+    with playing(2, deadlines=Deadlines(response_head=60)) as play:
         client = play.client()
         client.says(GET)
         play.server()
@@ -271,6 +271,16 @@ def test_a_get_that_was_not_answered_in_time_may_be_tried_once_more() -> None:
         play.server().says(OK)
         client.hears(OK)
         assert play.record.attempts == 2
+
+
+def test_but_not_by_the_server_that_did_not_answer() -> None:
+    with playing(deadlines=Deadlines(response_head=60)) as play:
+        client = play.client()
+        client.says(GET)
+        play.server()
+        play.wait(61)
+        assert client.takes().startswith(b"HTTP/1.1 504 ")
+        assert play.record.attempts == 1
 
 
 def test_a_server_that_stops_in_the_middle_of_its_body() -> None:
