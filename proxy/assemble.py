@@ -250,14 +250,6 @@ def listening(endpoint: str) -> str:
     return endpoint
 
 
-def control_endpoint(description: str, reactor: Any) -> IStreamServerEndpoint:
-    """Where the control site listens: a UNIX socket is for its owner alone, and a stale one is replaced."""
-    if description.startswith("unix:") and "mode=" not in description:
-        description += ":mode=600"
-    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    return endpoint
-
-
 def deadlines_of(wish: Timeouts) -> Deadlines:
     """The deadlines, as the data path reads them."""
     return Deadlines(**{name: getattr(wish, name) for name in Deadlines._fields})
@@ -294,8 +286,7 @@ def applications(config: Config, standing: House | None = None) -> Apps:
 
     @raise AssemblyError: one of them cannot be had.
     """
-    known: Apps = {} if standing is None else standing.apps
-    apps: Apps = {}
+    known, apps = {} if standing is None else standing.apps, Apps()
     for place, route in enumerate(config.routes):
         if route.app is not None:
             key = route.app.object, mount_point(route)
@@ -370,8 +361,7 @@ class Targets:
         return Mounted(files, mount_point(route))
 
     def _app(self, place: int, wish: route_wishes.Application, route: route_wishes.Route) -> Proceed:
-        mounted_on = mount_point(route)
-        return Mounted(self._apps[wish.object, mounted_on], mounted_on)
+        return Mounted(self._apps[wish.object, mount_point(route)], mount_point(route))
 
 
 class Files(File):

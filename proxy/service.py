@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,7 +27,7 @@ from proxy.admin.control import Refused, control_site
 from proxy.admin.plan import Change
 from proxy.admin.watch import FileWatch
 from proxy.alarm import NEVER
-from proxy.assemble import House, Listener, applications, assemble, control_endpoint
+from proxy.assemble import House, Listener, applications, assemble
 from proxy.config import ConfigError
 from proxy.downstream.site import ProxySite
 from proxy.leaving import Leaving, take_apart
@@ -124,7 +125,7 @@ class ProxyService(Service):
         if admin is not None:
             token = admin.token.encode() if admin.token else None
             site = control_site(Running(self), self._reactor, unix=admin.listen.startswith("unix:"), token=token)
-            doors.append(Door(admin.listen, control_endpoint(admin.listen, self._reactor), site, "admin"))
+            doors.append(Door(admin.listen, serverFromString(self._reactor, admin.listen), site, "admin"))
         return doors
 
     def _hear(self, number: signal.Signals, do: Callable[[], None]) -> None:

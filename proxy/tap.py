@@ -58,9 +58,7 @@ def makeService(options: Options) -> IService:
             except (StartError, ConfigError) as error:
                 fail(options, str(error))
 
-    path = options["config"] or default_config()
-    if changes_directory(options):
-        path = str(Path(path).absolute())  # it is read again, from there
+    path = config_path(options)
 
     def look() -> Examined:
         return listening_on(examine(path, os.environ), options["listen"])
@@ -85,6 +83,14 @@ def take_reactor() -> Any:
 def default_config() -> str:
     """The configuration that runs without any: of the checkout, or what the package carries."""
     return str(_CHECKOUT if _CHECKOUT.exists() else _PACKAGED)
+
+
+def config_path(options: Options) -> str:
+    """The configuration; as an absolute path where `twistd` goes elsewhere before it is read again."""
+    path: str = options["config"] or default_config()
+    given = twistd_options(options)
+    stays = given.get("nodaemon") and given.get("rundir", ".") == "."
+    return path if stays else str(Path(path).absolute())
 
 
 def first_look(look: Callable[[], Examined]) -> Examined:
@@ -121,12 +127,6 @@ def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
 def twistd_options(options: Options) -> Any:
     """What stood before `reverseproxy` on the command line."""
     return options.parent or {}
-
-
-def changes_directory(options: Options) -> bool:
-    """Whether `twistd` leaves the directory that paths on the command line start from."""
-    given = twistd_options(options)
-    return not given.get("nodaemon") or given.get("rundir", ".") != "."
 
 
 def fail(options: Options, words: str) -> None:
