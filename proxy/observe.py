@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from proxy.errors import ProxyError
+
 
 class ExchangeRecord:
     """The story of one exchange. Filled in on the way, observed exactly once, at the end.
@@ -43,6 +45,11 @@ class ExchangeRecord:
     def __init__(self, started: float, began: float) -> None:
         self.started = started
         self.began = began
+
+    def blame(self, error: ProxyError) -> None:
+        """Why the exchange failed. The first reason counts: what fails later fails because of it."""
+        if not self.reason:
+            self.reason, self.detail = error.reason.code, error.detail
 
     @property
     def seconds(self) -> float:

@@ -19,7 +19,7 @@ from proxy.alarm import NEVER
 from proxy.downstream.request_body import RequestBody
 from proxy.downstream.response_writer import ResponseWriter
 from proxy.downstream.state import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
-from proxy.errors import BODY_TIMEOUT, CLIENT_CLOSED, HEAD_TIMEOUT, INTERNAL, WRITE_TIMEOUT, ProxyError
+from proxy.errors import ProxyError
 from proxy.flow.splice import NEAR, Splice, close_after_flush, half_close
 from proxy.flow.walk import Walk
 from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
@@ -125,20 +125,20 @@ class ProxyChannel(Protocol):
         if self._splice is not None:
             self._splice.lost(NEAR)
         else:
-            self._drop_exchange(ProxyError(CLIENT_CLOSED, reason.getErrorMessage()))
+            self._drop_exchange(ProxyError(errors.CLIENT_CLOSED, reason.getErrorMessage()))
 
     def time_passed(self) -> None:
         """The one deadline of the present state has come."""
         if self._state is HEAD:
-            self._refuse(ProxyError(HEAD_TIMEOUT, f"after {self.site.deadlines.request_head:g} s"))
+            self._refuse(ProxyError(errors.HEAD_TIMEOUT, f"after {self.site.deadlines.request_head:g} s"))
         elif self._state is IDLE and not self._clogged:
             self._linger()
         elif self._state is not EXCHANGE or self._exchange is None:
             self.abort()
         elif self._body is not None and not (self._clogged or self._body.held or self._reader.complete):
-            self._refuse(ProxyError(BODY_TIMEOUT, f"nothing came for {self._exchange.deadlines.body_idle:g} s"))
+            self._refuse(ProxyError(errors.BODY_TIMEOUT, f"nothing came for {self._exchange.deadlines.body_idle:g} s"))
         else:
-            self._drop_exchange(ProxyError(WRITE_TIMEOUT))
+            self._drop_exchange(ProxyError(errors.WRITE_TIMEOUT))
             self.abort()
 
     # --- reading ------------------------------------------------------------------------------------------
@@ -241,13 +241,11 @@ class ProxyChannel(Protocol):
 
     def _interim(self, head: ResponseHead) -> None:
         """Pass a 1xx on (RFC 9110 section 15.2: never to an HTTP/1.0 client)."""
-        exchange = self._exchange
-        if exchange is not None and exchange.head.minor and self._state is EXCHANGE:
+        if self._exchange is not None and self._exchange.head.minor and self._state is EXCHANGE:
             self.transport.write(encode_response(head.status, head.reason, end_to_end_response(head.fields)))
 
     def _respond(self, response: Response) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        if (exchange := self._exchange) is None:
             return
         self._walk = None
         if self.site.fields:
@@ -262,15 +260,13 @@ class ProxyChannel(Protocol):
 
     def _failed(self, error: BaseException) -> None:
         """The one place where a failure becomes an answer."""
-        exchange = self._exchange
-        if exchange is None:
+        if (exchange := self._exchange) is None:
             return
         self._walk = None
         if not isinstance(error, ProxyError):
             log.failure("the walk of {exchange!r} failed", Failure(error), exchange=exchange)
-            error = ProxyError(INTERNAL, repr(error))
-        exchange.record.reason = error.reason.code
-        exchange.record.detail = error.detail
+            error = ProxyError(errors.INTERNAL, repr(error))
+        exchange.record.blame(error)
         if not error.reason.status or self._writer.begun:
             self.abort()
             return
@@ -323,11 +319,9 @@ class ProxyChannel(Protocol):
 
     def _drop_exchange(self, error: ProxyError) -> None:
         """The exchange ends here without a complete response."""
-        exchange = self._exchange
-        if exchange is None:
+        if (exchange := self._exchange) is None:
             return
-        exchange.record.reason = exchange.record.reason or error.reason.code
-        exchange.record.detail = exchange.record.detail or error.detail
+        exchange.record.blame(error)
         exchange.record.status = exchange.record.status or error.reason.status
         body = self._body
         self._close_exchange(exchange)
@@ -343,9 +337,8 @@ class ProxyChannel(Protocol):
     def _join(self, exchange: Exchange, head: ResponseHead, tunnel: Tunnel) -> None:
         self.transport.write(encode_response(head.status, head.reason, head.fields.pairs))
         self._state = TUNNEL
-        self._splice = splice = Splice(
-            self.transport, tunnel.transport, self._alarm, exchange.deadlines.tunnel_idle, self._tunnel_over
-        )
+        idle = exchange.deadlines.tunnel_idle
+        self._splice = splice = Splice(self.transport, tunnel.transport, self._alarm, idle, self._tunnel_over)
         self._set_reading(True)
         tunnel.join(splice)
         early = self._reader.take_rest()
@@ -360,7 +353,7 @@ class ProxyChannel(Protocol):
         record = exchange.record
         record.bytes_in, record.bytes_out = splice.moved
         if error is not None:
-            record.reason, record.detail = error.reason.code, error.detail
+            record.blame(error)
         self.site.observe(record)
 
     # --- the end ------------------------------------------------------------------------------------------

@@ -1,21 +1,13 @@
 """One connection to a server: requests go out, responses come in, one after the other.
 
-The states, and the deadline of each:
-
-    IDLE      kept for the next request         idle: the connection is closed
-    WAITING   a request is out                  response head
-    BODY      a response body is arriving       response idle, unless the client holds it back
-    TUNNEL    joined with a client's bytes      none here: the splice has its own
-    CLOSED    gone
-
 A connection is kept only if nothing about it is in doubt: the request was sent whole, the response ended by its own
-framing, the server did not ask to close, and not one byte came after it.
+framing, the server did not ask to close, and not one byte came after it. The states are in
+`proxy.upstream.state_of_connection`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -36,24 +28,12 @@ from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
 from proxy.message import EMPTY, BodySink, BodySource, BytesBody, Deadlines, Fields, ResponseHead
-from proxy.policy.hop import end_to_end_response
 from proxy.upstream.home import Home
+from proxy.upstream.passed_on import PassedOn
 from proxy.upstream.request_writer import RequestWriter
 from proxy.upstream.response_body import ResponseBody
+from proxy.upstream.state_of_connection import BODY, CLOSED, IDLE, TUNNEL, WAITING
 from proxy.wire import UNTIL_CLOSE, ResponseLimits, ResponseReader
-
-
-class State(Enum):
-    IDLE = "idle"
-    WAITING = "waiting"
-    BODY = "body"
-    TUNNEL = "tunnel"
-    CLOSED = "closed"
-
-
-IDLE, WAITING, BODY, TUNNEL, CLOSED = State
-
-_NOTHING = ResponseHead(0, b"", Fields())
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -61,6 +41,7 @@ class UpstreamConnection(Protocol):
     """A connection that `ProxyClientFactory` made.
 
     @ivar body: the body that belongs to the head just given.
+    @ivar passed_on: what of a head goes on to the client.
     @ivar served: how many requests it has carried; more than one means that it was reused.
     @ivar leased: an exchange has it. Only its home writes this.
     @ivar announced_idle: how long the server said that it keeps an idle connection, in seconds; None where it did not.
@@ -89,7 +70,7 @@ class UpstreamConnection(Protocol):
         self._lost: Failure | None = None
         self._idle_since = 0.0
         self._reading = True
-        self._memory = (_NOTHING, _NOTHING)
+        self.passed_on = PassedOn()
 
     # --- a request goes out -------------------------------------------------------------------------------
 
@@ -266,20 +247,6 @@ class UpstreamConnection(Protocol):
             length = self._reader.body_length
             self.body = ResponseBody(self, length if length >= 0 else None)
         answer.keep(head)
-
-    def passed_on(self, head: ResponseHead) -> ResponseHead:
-        """What of a head goes on to the client: all that is end to end.
-
-        A server that answers with the same head, byte for byte, has the same answer passed on: the reader gives the
-        same object for it then, and so do we (a fifth of what a small request costs, in instructions).
-
-        @raise ProxyError: it may not go on.
-        """
-        received, passed_on = self._memory
-        if head is not received:
-            passed_on = ResponseHead(head.status, head.reason, Fields(end_to_end_response(head.fields)))
-            self._memory = (head, passed_on)
-        return passed_on
 
     def start_body(self, sink: BodySink) -> None:
         """Asked by the body: somebody takes it."""
