@@ -1,0 +1,56 @@
+"""The parts of a reload: what is told of it, and what it may not disturb."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+import pytest
+
+from proxy.admin.plan import Change
+from proxy.assemble import AssemblyError
+from proxy.config import ConfigError, load_text
+from proxy.reloading import LOGGED_CHANGES, changes_between, demo_count, located, shortened, unobtrusive
+
+TEXT = "routes:\n  - {name: r, path: /, app: 'resource:x:Y'}\n"
+
+
+def test_the_demo_is_counted() -> None:
+    assert demo_count(load_text(TEXT, "x.yaml", {})) == 0
+    assert demo_count(load_text("demo: 3\n" + TEXT, "x.yaml", {})) == 3
+
+
+def test_changes() -> None:
+    old, new = load_text(TEXT, "x.yaml", {}), load_text("demo: 3\n" + TEXT, "x.yaml", {})
+    assert changes_between(old, old) == []
+    assert [(change.verb, change.kind, change.name) for change in changes_between(old, new)] == [
+        ("changed", "setting", "demo")
+    ]
+
+
+def test_the_log_does_not_hold_ten_thousand_changes() -> None:
+    assert shortened([]) == "no changes"
+    assert shortened([Change("added", "route", "a")]) == "+ route a"
+    said = shortened([Change("added", "route", str(number)) for number in range(10_000)])
+    assert said.splitlines()[-1] == f"... and {10_000 - LOGGED_CHANGES} more"
+    assert len(said.splitlines()) == LOGGED_CHANGES + 1
+
+
+def test_what_is_missing_is_found_in_the_file() -> None:
+    with pytest.raises(ConfigError) as failed, located(load_text(TEXT, "x.yaml", {})):
+        raise AssemblyError(("routes", 0, "app"), "there is no x")
+    assert str(failed.value).startswith("x.yaml:2:29: error: there is no x")
+
+
+def test_the_collector_and_the_switch_interval_come_back() -> None:
+    interval = sys.getswitchinterval()
+    try:
+        with pytest.raises(ValueError, match="in the middle"), unobtrusive():
+            assert not gc.isenabled()
+            assert sys.getswitchinterval() < interval
+            raise ValueError("in the middle")
+        assert gc.isenabled()
+        assert sys.getswitchinterval() == interval
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

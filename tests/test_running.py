@@ -1,0 +1,169 @@
+"""What a running proxy says about itself, and does when it is asked to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.testing import MemoryReactorClock
+
+from proxy.admin.control import Refused
+from proxy.admin.plan import Change
+from proxy.assemble import House, assemble
+from proxy.config import ConfigError, load_text
+from proxy.leaving import Leaving
+from proxy.ports import StartError
+from proxy.running import Reloads, Running, shown, touched
+from tests.support.ends import End
+from tests.support.playbook import GET
+
+TEXT = """
+access_log: false
+admin: {listen: "unix:/run/x.sock", token: secret-secret-secret}
+listen: ["tcp:8080"]
+upstreams: {app: {servers: ["http://10.0.0.1:9001"]}}
+routes: [{name: r, path: /, upstream: app}]
+"""
+
+
+class State(Enum):
+    SERVING = "serving"
+
+
+class Service:
+    """What is asked of the service."""
+
+    def __init__(self, text: str = TEXT) -> None:
+        self.reactor = MemoryReactorClock()
+        self.house: House | None = assemble(load_text(text, "x.yaml", {}), self.reactor)
+        self.leaving: set[Leaving] = set()
+        self.state: Enum = State.SERVING
+        self.reloads = Reloads()
+        self.reactor_name = "MemoryReactor"
+        self.source = "x.yaml"
+        self.error: Exception | None = None
+
+    def in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
+        return maybeDeferred(work)
+
+    def reopen(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    async def reload(self) -> list[Change]:
+        if self.error is not None:
+            raise self.error
+        return [Change("added", "route", "x")]
+
+    def visit(self) -> None:
+        """A client whose request is under way."""
+        assert self.house is not None
+        end = End(self.reactor, IPv4Address("TCP", "192.0.2.7", 50000))
+        end.joins(self.house.listeners[0].site.buildProtocol(None))
+        end.says(GET)
+
+
+def result(coroutine: Any) -> Any:
+    """What a coroutine that waits for nothing returns, or raises."""
+    told: list[Any] = []
+    Deferred.fromCoroutine(coroutine).addBoth(told.append)
+    [outcome] = told
+    if hasattr(outcome, "raiseException"):
+        outcome.raiseException()
+    return outcome
+
+
+def test_status() -> None:
+    service = Service()
+    service.visit()
+    said = Running(service).status()
+    assert said["pid"] == os.getpid()
+    assert (said["state"], said["reactor"], said["configuration"]) == ("serving", "MemoryReactor", "x.yaml")
+    assert said["reloads"] == {"accepted": 0, "refused": 0, "error": ""}
+    assert said["listeners"] == [{"endpoint": "tcp:8080", "connections": 1}]
+    assert said["leaving"] == 0
+    [upstream] = said["upstreams"]
+    assert upstream["name"] == "app"
+    assert upstream["servers"][0]["in_flight"] == 1
+    assert orjson.dumps(said)
+
+
+def test_status_of_a_proxy_that_has_not_started() -> None:
+    service = Service()
+    service.house = None
+    assert Running(service).status()["listeners"] == []
+    with pytest.raises(Refused) as refused:
+        result(Running(service).config())
+    assert refused.value.status == 503
+
+
+def test_the_configuration_has_its_secrets_masked() -> None:
+    said = orjson.dumps(result(Running(Service()).config()))
+    assert b"/run/x.sock" in said
+    assert b"secret-secret-secret" not in said
+
+
+def test_what_is_explained_is_what_would_happen() -> None:
+    running = Running(Service())
+    assert running.explain({"method": "GET", "url": "http://a/"})["route"]["name"] == "r"
+    with pytest.raises(Refused) as refused:
+        running.explain({"method": "GET"})
+    assert refused.value.status == 400
+
+
+def test_a_plan_says_which_connections_it_touches() -> None:
+    service = Service()
+    service.visit()
+    other = TEXT.replace("8080", "8081").replace("9001", "9002")
+    new = shown(load_text(other, "x.yaml", {}))
+    said = result(Running(service).plan(orjson.loads(orjson.dumps(new, default=str))))["changes"]
+    assert [(change["verb"], change["kind"], change["touches"]) for change in said] == [
+        ("added", "listener", ""),
+        ("removed", "listener", "1 client connections drain"),
+        ("changed", "upstream", "1 exchanges in flight end as they began"),
+    ]
+    for wrong in (None, [], {"listen": []}):
+        with pytest.raises(Refused):
+            result(Running(service).plan(wrong))
+
+
+def test_nothing_is_touched_where_nobody_is() -> None:
+    house = Service().house
+    assert house is not None
+    changes = [
+        Change("removed", kind, name) for kind, name in (("listener", "tcp:8080"), ("upstream", "app"), ("route", "r"))
+    ]
+    assert [change.touches for change in touched(changes, house)] == ["", "", ""]
+
+
+def test_a_reload_says_what_has_changed() -> None:
+    assert [change["name"] for change in result(Running(Service()).reload())["changes"]] == ["x"]
+
+
+def test_a_reload_that_is_refused_says_where_and_why() -> None:
+    service = Service()
+    service.error = ConfigError(load_text("routes: [{upstream: nobody}]\n", "y.yaml", {}).problems)
+    with pytest.raises(Refused) as refused:
+        result(Running(service).reload())
+    assert refused.value.status == 409
+    [problem] = refused.value.value["problems"]
+    assert (problem["file"], problem["line"], problem["column"], problem["severity"]) == ("y.yaml", 1, 21, "error")
+    assert "nobody" in problem["text"]
+
+
+def test_what_cannot_be_had_is_a_conflict_and_no_accident(tmp_path: Path) -> None:
+    service = Service()
+    running = Running(service)
+    assert running.reopen() == {}
+    service.error = StartError("cannot listen on tcp:80: Address already in use")
+    for ask in (lambda: result(running.reload()), running.reopen):
+        with pytest.raises(Refused) as refused:
+            ask()
+        assert (refused.value.status, refused.value.value) == (409, {"error": str(service.error)})
