@@ -12,7 +12,7 @@ from typing import NamedTuple
 from OpenSSL import SSL, crypto
 
 from proxy import limits
-from proxy.tls.certificates import CertificateError, Pair, load_chain, load_key, load_pair, load_revoked
+from proxy.tls.certificates import CertificateError, Pair, load_chain, load_pair, load_revoked
 from proxy.tls.policies import Policy
 
 _COMMON_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
@@ -120,9 +120,9 @@ def server_context(
 
 def _use(context: SSL.Context, files: CertificateFiles) -> None:
     try:
-        # From the file, and not certificate by certificate: so each kind of key keeps a chain of its own.
+        # From the files, and not certificate by certificate: so each kind of key keeps a chain of its own.
         context.use_certificate_chain_file(files.cert)
-        context.use_privatekey(load_key(files.key))
+        context.use_privatekey_file(files.key)
         context.check_privatekey()
     except SSL.Error as error:
         raise CertificateError(files.cert, f"OpenSSL refuses it: {said(error)}") from error

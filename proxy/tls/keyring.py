@@ -11,8 +11,9 @@ one cannot read what was recorded before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from OpenSSL import SSL
@@ -58,20 +59,23 @@ class Host:
     @ivar made_at: seconds since 1970.
     """
 
-    def __init__(self, plan: HostPlan, policy: Policy, protocols: Sequence[bytes], now: float) -> None:
+    def __init__(
+        self, plan: HostPlan, policy: Policy, protocols: Sequence[bytes], now: float, pairs: tuple[Pair, ...] = ()
+    ) -> None:
         self.plan = plan
         self.client = plan.client
         self._policy = policy
         self._protocols = protocols
         self._seen = self._used = signature(plan.paths())
-        self.make(now)
+        self.make(now, pairs)
 
-    def make(self, now: float) -> None:
+    def make(self, now: float, pairs: tuple[Pair, ...] = ()) -> None:
         """A new context.
 
+        @param pairs: what is in the files, where that has been read.
         @raise CertificateError: something in the files cannot be used; the old context stays.
         """
-        pairs = tuple(files.load() for files in self.plan.files)
+        pairs = pairs or tuple(files.load() for files in self.plan.files)
         self.context: SSL.Context = server_context(self.plan.files, self._policy, self.client, self._protocols)
         self.pairs: tuple[Pair, ...] = pairs
         self.made_at = now
@@ -102,6 +106,7 @@ class Keyring:
     """All hosts of a listener. The first one is the default.
 
     @param strict: names that nobody has are refused, rather than given the default's certificate.
+    @param loaded: what is in files that have been read.
     @raise CertificateError: something in the files cannot be used.
     """
 
@@ -113,11 +118,15 @@ class Keyring:
         alarm: Alarm,
         *,
         strict: bool = True,
+        loaded: Mapping[CertificateFiles, Pair] = MappingProxyType({}),
         now: Callable[[], float] = time.time,
     ) -> None:
         self.deadline = self.look_at = NEVER
         self._made_of = (tuple(plans), policy, strict)
-        self.hosts = [Host(plan, policy, protocols, now()) for plan in plans]
+        self.hosts = [
+            Host(plan, policy, protocols, now(), tuple(loaded[files] for files in plan.files if files in loaded))
+            for plan in plans
+        ]
         self._alarm = alarm
         self._strict = strict
         self._now = now

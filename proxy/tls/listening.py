@@ -13,7 +13,8 @@ from proxy.alarm import Alarm
 from proxy.config import Config
 from proxy.config import tls as wishes
 from proxy.config.model import Listener
-from proxy.message.fields import Pair
+from proxy.message import fields
+from proxy.tls.certificates import Pair
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.guard import Guard
 from proxy.tls.internal import Internal
@@ -38,17 +39,19 @@ def tls_server(
     wish = listener.tls
     if wish is None:
         return None
-    plans = host_plans(wish) if wish.certificates is not None else (internal_plan(config),)
+    loaded: dict[CertificateFiles, Pair] = {}
+    plans = host_plans(wish, loaded) if wish.certificates is not None else (internal_plan(config),)
     chosen = policy(wish.policy, wish.min_version)
     strict = wish.unknown_names == "refuse" and wish.issuer is None
     if standing is None or not standing.is_for(plans, chosen, strict):
-        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict)
+        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded)
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake)
 
 
-def host_plans(wish: wishes.ListenerTls) -> tuple[HostPlan, ...]:
+def host_plans(wish: wishes.ListenerTls, loaded: dict[CertificateFiles, Pair]) -> tuple[HostPlan, ...]:
     """One plan for each host. Certificates for the same names, with different kinds of keys, share one.
 
+    @param loaded: gets what is in the files.
     @raise CertificateError: a file cannot be used.
     """
     plans: list[HostPlan] = []
@@ -56,7 +59,7 @@ def host_plans(wish: wishes.ListenerTls) -> tuple[HostPlan, ...]:
     at: dict[tuple[tuple[str, ...], ClientPolicy | None], int] = {}
     for certificate in wish.certificates or ():
         files = CertificateFiles(certificate.cert, certificate.key)
-        pair = files.load()
+        pair = loaded[files] = files.load()
         client = client_policy(certificate)
         key = (tuple(sorted(certificate.names or pair.names)), client)
         place = at.get(key)
@@ -103,7 +106,8 @@ def state_folder(given: str | None, environ: Mapping[str, str]) -> Path:
         return Path(given)
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].partition(":")[0])
-    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/var/lib")) / ".local" / "state")
+    home = environ.get("HOME")
+    base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "/var/lib")
     return Path(base) / "reverseproxy"
 
 
@@ -113,7 +117,7 @@ def guard_of(keyrings: Sequence[Keyring]) -> Guard | None:
     return Guard(keyrings) if asks else None
 
 
-def response_fields(listener: Listener) -> tuple[Pair, ...]:
+def response_fields(listener: Listener) -> tuple[fields.Pair, ...]:
     """What every response of a listener says."""
     hsts = listener.tls.hsts if listener.tls is not None else None
     return ((b"Strict-Transport-Security", hsts.value),) if hsts is not None else ()

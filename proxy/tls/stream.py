@@ -30,6 +30,7 @@ from zope.interface import implementer
 from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.tls.contexts import Verdict, said
+from proxy.tls.records import RecordWalk
 
 
 class State(Enum):
@@ -81,6 +82,7 @@ class TlsStream(Protocol):
         self._tls: SSL.Connection = None  # type: ignore[assignment] # until `shake`
         self._above: Any = None
         self._peer_done = False
+        self._records = RecordWalk()
 
     # --- the handshake ------------------------------------------------------------------------------------
 
@@ -97,11 +99,13 @@ class TlsStream(Protocol):
         self._tls = connection
         connection.set_app_data(self.verdict)
         if received:
+            self._records.is_one(received)
             connection.bio_write(received)
         self._shake()
 
     def shaking(self, data: bytes) -> None:
         """The peer goes on with the handshake."""
+        self._records.is_one(data)
         self._tls.bio_write(data)
         self._shake()
 
@@ -141,7 +145,10 @@ class TlsStream(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self.state is OPEN or self.state is HALF:
             self._tls.bio_write(data)
-            self._receive()
+            if self._records.is_one(data):
+                self._receive_one(len(data))
+            else:
+                self._receive()
         elif self.state is SHAKING:
             self.shaking(data)
 
@@ -176,6 +183,15 @@ class TlsStream(Protocol):
             self.transport.abortConnection()
 
     # --- bytes --------------------------------------------------------------------------------------------
+
+    def _receive_one(self, size: int) -> None:
+        """Decrypt one record of `size` bytes: the usual case, without a question too many."""
+        try:
+            data = self._tls.recv(size)
+        except SSL.Error:
+            self._receive()  # it says the same again
+        else:
+            self._above.dataReceived(data)
 
     def _receive(self) -> None:
         """Decrypt all that has come, and hand it on at once: at most what one read of the transport gave."""
@@ -238,7 +254,10 @@ class TlsStream(Protocol):
             for at in range(0, len(data), _RECORD_BYTES):
                 self._tls.send(view[at : at + _RECORD_BYTES])
         room = len(data) + _RECORD_EXTRA * (1 + len(data) // _RECORD_BYTES)
-        self.transport.write(self._tls.bio_read(room))
+        sent = self._tls.bio_read(room)
+        self.transport.write(sent)
+        if len(sent) == room:  # an answer of the protocol itself was there before it
+            self._flush()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))

@@ -1,0 +1,134 @@
+"""Certificates and keys in files, and what is said of those that cannot be used."""
+
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, x25519
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from proxy import limits
+from proxy.tls.certificates import (
+    CertificateError,
+    days_left,
+    is_address,
+    is_open_to_all,
+    load_chain,
+    load_key,
+    load_pair,
+    load_revoked,
+    names_of,
+    read,
+    signature,
+)
+from tests.support.authority import Authority
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def test_a_pair_knows_its_names_its_kind_and_its_end(authority: Authority) -> None:
+    one = authority.issue("A.test", "*.b.test", "192.0.2.1", days=30)
+    pair = load_pair(one.cert, one.key)
+    assert pair.names == ("a.test", "*.b.test", "192.0.2.1")
+    assert pair.kind == "ECDSA"
+    assert 29.9 < days_left(pair.not_after, time.time()) < 30.1
+    rsa = authority.issue("a.test", file="rsa", use_rsa=True)
+    assert load_pair(rsa.cert, rsa.key).kind == "RSA"
+
+
+def test_a_chain_is_in_the_order_of_the_file(authority: Authority) -> None:
+    one = authority.issue("a.test")
+    Path(one.cert).write_bytes(Path(one.cert).read_bytes() + Path(authority.ca).read_bytes())
+    assert load_chain(one.cert) == (one.certificate, authority.certificate)
+
+
+def test_without_other_names_the_common_name_counts(authority: Authority) -> None:
+    assert names_of(authority.issue(file="bare", common_name="Old.test").certificate) == ("old.test",)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"nonsense", "no certificate in PEM form"), (None, "No such file"), (b"", "no certificate")],
+)
+def test_what_is_no_certificate(tmp_path: Path, data: bytes | None, words: str) -> None:
+    path = tmp_path / "x.crt"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(CertificateError, match=words) as caught:
+        load_chain(str(path))
+    assert caught.value.path == str(path)
+
+
+def test_a_key_in_place_of_a_certificate(authority: Authority) -> None:
+    with pytest.raises(CertificateError, match="it holds a key"):
+        load_chain(authority.issue("a.test").key)
+
+
+def test_what_is_no_key_for_a_server(tmp_path: Path, authority: Authority) -> None:
+    path = tmp_path / "x.key"
+    curve = ec.generate_private_key(ec.SECP256R1())
+    secret = BestAvailableEncryption(b"secret")
+    for data, words in (
+        (b"nonsense", "no private key in PEM form"),
+        (curve.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret), "without a password"),
+        (
+            x25519.X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            "neither RSA nor",
+        ),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(CertificateError, match=words):
+            load_key(str(path))
+
+
+def test_a_key_of_another_certificate(authority: Authority) -> None:
+    one, other = authority.issue("a.test"), authority.issue("b.test")
+    with pytest.raises(CertificateError, match="this is not the key of the certificate in") as caught:
+        load_pair(one.cert, other.key)
+    assert caught.value.path == other.key
+
+
+def test_revocation_lists(authority: Authority) -> None:
+    one = authority.issue("a.test")
+    lists = Path(authority.revoke(one))
+    lists.write_bytes(lists.read_bytes() + Path(authority.revoke(file="other.crl")).read_bytes())
+    [first, second] = load_revoked(str(lists))
+    assert first.get_revoked_certificate_by_serial_number(one.certificate.serial_number) is not None
+    assert len(second) == 0
+    with pytest.raises(CertificateError, match="no revocation list"):
+        load_revoked(authority.ca)
+
+
+def test_nobody_reads_a_whole_disk(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(limits.CERTIFICATE_FILE_BYTES + 1)
+    with pytest.raises(CertificateError, match="too large"):
+        read(str(path))
+
+
+def test_who_may_read_a_key(authority: Authority) -> None:
+    path = Path(authority.issue("a.test").key)
+    assert not is_open_to_all(str(path))
+    path.chmod(0o644)
+    assert is_open_to_all(str(path))
+
+
+def test_a_signature_changes_with_the_file_behind_a_link(tmp_path: Path) -> None:
+    link, old, new = tmp_path / "link", tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"1")
+    new.write_bytes(b"1")
+    assert signature([str(link)]) == ((0, 0, 0),)
+    link.symlink_to(old)
+    before = signature([str(link)])
+    assert before == signature([str(old)])
+    link.unlink()
+    link.symlink_to(new)
+    assert signature([str(link)]) != before
+
+
+def test_addresses_are_no_names() -> None:
+    assert [is_address(name) for name in ("192.0.2.1", "::1", "a.test", "")] == [True, True, False, False]

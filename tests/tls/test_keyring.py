@@ -1,0 +1,176 @@
+"""Certificates in use: found by name, renewed by their files, with new session keys from time to time."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
+
+from proxy import limits
+from proxy.alarm import Alarm
+from proxy.tls.certificates import CertificateError
+from proxy.tls.contexts import CertificateFiles, ClientPolicy
+from proxy.tls.keyring import HostPlan, Keyring
+from proxy.tls.policies import policy
+from tests.support.authority import Authority, Issued
+
+POLICY = policy("intermediate")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What is logged, as text."""
+    lines: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        lines.append((event.get("log_format") or "").format(**event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+class Watch:
+    """A wall clock, and the reactor's."""
+
+    def __init__(self, wall: float | None = None) -> None:
+        self.wall = time.time() if wall is None else wall
+        self.clock = Clock()
+        self.alarm = Alarm(self.clock, self.clock.seconds)
+
+    def passes(self, seconds: float) -> None:
+        self.wall += seconds
+        for _ in range(int(seconds * 10) + 2):
+            self.clock.advance(0.1)
+
+
+def plan(*issued: Issued, client: ClientPolicy | None = None) -> HostPlan:
+    return HostPlan(tuple(CertificateFiles(one.cert, one.key) for one in issued), (), client)
+
+
+def keyring(watch: Watch, *plans: HostPlan) -> Keyring:
+    ring = Keyring(plans, POLICY, (b"http/1.1",), watch.alarm, now=lambda: watch.wall)
+    ring.start()
+    return ring
+
+
+def test_hosts_are_found_by_their_names(authority: Authority) -> None:
+    ring = keyring(Watch(), plan(authority.issue("a.test", "b.test")), plan(authority.issue("c.test")))
+    assert ring.find("b.test") is ring.find("") is ring.default is ring.hosts[0]
+    assert ring.find("c.test") is ring.hosts[1]
+    assert ring.find("d.test") is None
+    assert repr(ring) == "<Keyring of 2 hosts>"
+    assert repr(ring.default).startswith("<Host a.test, b.test until 2")
+
+
+def test_a_file_that_cannot_be_used_at_the_start_is_an_error(authority: Authority) -> None:
+    one, other = authority.issue("a.test"), authority.issue("b.test")
+    mixed = HostPlan((CertificateFiles(one.cert, other.key),))
+    with pytest.raises(CertificateError, match="this is not the key of the certificate"):
+        keyring(Watch(), mixed)
+
+
+def test_a_renewed_certificate_is_taken(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test", file="one")))
+    before = ring.default.context
+    authority.issue("a.test", "b.test", file="one")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS)
+    assert ring.default.context is before  # it may still be changing
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS)
+    assert ring.default.context is not before
+    assert ring.find("b.test") is ring.default
+    assert any(line.startswith("certificate renewed: <Host a.test, b.test") for line in said)
+
+
+def test_one_that_cannot_be_used_changes_nothing_and_is_told_once(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    one = authority.issue("a.test", file="one")
+    ring = keyring(watch, plan(one))
+    before = ring.default.context
+    Path(one.cert).write_bytes(authority.issue("a.test", file="other").certificate.public_bytes(Encoding.PEM))
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 4)
+    assert ring.default.context is before
+    told = [line for line in said if "a renewed certificate cannot be used, the old one stays" in line]
+    assert len(told) == 1
+    assert one.key in told[0]
+    authority.issue("a.test", file="one")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 2)
+    assert ring.default.context is not before
+
+
+def test_a_revocation_list_is_renewed_as_well(authority: Authority) -> None:
+    watch = Watch()
+    asks = ClientPolicy(True, authority.ca, authority.revoke())
+    ring = keyring(watch, plan(authority.issue("a.test"), client=asks))
+    before = ring.default.context
+    authority.revoke(authority.issue("bad.test"))
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.context is not before
+
+
+def test_session_keys_are_changed_a_few_hosts_at_a_time(authority: Authority) -> None:
+    watch = Watch()
+    ring = keyring(watch, *[plan(authority.issue(f"h{number}.test")) for number in range(10)])
+    before = [host.context for host in ring.hosts]
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert [host.context for host in ring.hosts] == before
+    watch.wall += limits.TLS_TICKET_SECONDS
+    ring.look()
+    assert sum(host.context is not old for host, old in zip(ring.hosts, before, strict=True)) == 8
+    ring.look()
+    assert all(host.context is not old for host, old in zip(ring.hosts, before, strict=True))
+
+
+def test_who_expires_soon_is_named_every_day(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test", days=3.2)), plan(authority.issue("b.test", days=90)))
+    soon = [line for line in said if "expires in 3 days" in line]
+    assert len(soon) == 1
+    assert "a.test.crt" in soon[0]
+    ring.look()
+    assert len([line for line in said if "expires in" in line]) == 1
+    watch.wall += 4 * 86400
+    ring.look()
+    assert any("a.test.crt has expired" in line for line in said)
+
+
+def test_a_stopped_one_looks_no_more(authority: Authority) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test", file="one")))
+    ring.stop()
+    before = ring.default.context
+    authority.issue("a.test", file="one")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.context is before
+    assert not watch.clock.getDelayedCalls()
+
+
+def test_it_is_known_what_it_was_made_of(authority: Authority) -> None:
+    one = plan(authority.issue("a.test"))
+    ring = keyring(Watch(), one)
+    assert ring.is_for([one], POLICY, True)
+    assert not ring.is_for([one], policy("modern"), True)
+    assert not ring.is_for([one, one], POLICY, True)
+    assert not ring.is_for([one], POLICY, False)
+
+
+def test_a_thousand_of_them_are_made_in_a_second_and_found_as_fast_as_one(authority: Authority) -> None:
+    one = authority.issue("h0.test")
+    plans = []
+    for number in range(1000):
+        copy = authority.write(one.certificate, one.private, f"h{number}.test")
+        plans.append(HostPlan((CertificateFiles(copy.cert, copy.key),), (f"h{number}.test",)))
+    began = time.process_time()
+    ring = keyring(Watch(), *plans)
+    assert time.process_time() - began < 1.5
+    assert ring.find("h999.test") is ring.hosts[999]
+

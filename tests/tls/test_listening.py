@@ -1,0 +1,109 @@
+"""From the configuration to a listener."""
+
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from proxy.alarm import Alarm
+from proxy.config import Config, load_text
+from proxy.tls.contexts import ClientPolicy
+from proxy.tls.listening import guard_of, host_plans, response_fields, route_hosts, state_folder, tls_server
+from tests.support.authority import Authority, Issued
+
+ROUTES = "routes: [{path: /, respond: 204}]\n"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def config(text: str) -> Config:
+    return load_text(text, "/etc/proxy/proxy.yaml", {}).require()
+
+
+def written(issued: Issued, more: str = "") -> str:
+    return f"{{cert: {issued.cert}, key: {issued.key}{more}}}"
+
+
+def listening(*certificates: str, more: str = "") -> Config:
+    return config(f"listen: {{endpoint: tcp:8443, tls: {{certificates: [{', '.join(certificates)}]{more}}}}}\n{ROUTES}")
+
+
+def alarm() -> Alarm:
+    clock = Clock()
+    return Alarm(clock, clock.seconds)
+
+
+def test_without_tls_there_is_none() -> None:
+    made = config("listen: tcp:8080\n" + ROUTES)
+    assert tls_server(made, made.listen[0], alarm()) is None
+    assert response_fields(made.listen[0]) == ()
+
+
+def test_certificates_of_different_kinds_share_a_host(authority: Authority) -> None:
+    curve, rsa = authority.issue("a.test", file="ec"), authority.issue("a.test", file="rsa", use_rsa=True)
+    wish = listening(written(curve), written(authority.issue("b.test")), written(rsa)).listen[0].tls
+    assert wish is not None
+    first, second = host_plans(wish, {})
+    assert [files.cert for files in first.files] == [curve.cert, rsa.cert]
+    assert len(second.files) == 1
+
+
+def test_what_clients_are_asked(authority: Authority) -> None:
+    staff = f", client: {{verify: required, ca: {authority.ca}}}"
+    nobody = ", client: {verify: none}"
+    made = listening(written(authority.issue("a.test"), staff), written(authority.issue("b.test"), nobody))
+    server = tls_server(made, made.listen[0], alarm())
+    assert server is not None
+    assert [host.client for host in server.keyring.hosts] == [ClientPolicy(True, authority.ca), None]
+    assert guard_of([server.keyring]) is not None
+
+
+def test_nobody_guards_where_nobody_asks(authority: Authority) -> None:
+    made = listening(written(authority.issue("a.test")))
+    server = tls_server(made, made.listen[0], alarm())
+    assert server is not None
+    assert guard_of([server.keyring]) is None
+
+
+def test_a_keyring_that_would_be_the_same_is_kept(authority: Authority) -> None:
+    one = written(authority.issue("a.test"))
+    made = listening(one)
+    first = tls_server(made, made.listen[0], alarm())
+    assert first is not None
+    again = tls_server(made, made.listen[0], alarm(), first.keyring)
+    assert again is not None
+    assert again.keyring is first.keyring
+    other = listening(one, more=", unknown_names: default")
+    changed = tls_server(other, other.listen[0], alarm(), first.keyring)
+    assert changed is not None
+    assert changed.keyring is not first.keyring
+    assert changed.keyring.find("unknown.test") is changed.keyring.default
+
+
+def test_hsts(authority: Authority) -> None:
+    made = listening(written(authority.issue("a.test")), more=", hsts: 1h")
+    assert response_fields(made.listen[0]) == ((b"Strict-Transport-Security", b"max-age=3600"),)
+
+
+def test_the_authority_of_this_machine_knows_the_hosts_of_the_routes(tmp_path: Path) -> None:
+    made = config(
+        f"listen: {{endpoint: tcp:8443, tls: internal}}\nstate: {tmp_path}\n"
+        "routes:\n"
+        "  - {host: [shop.test, '*.shop.test', {regex: '^x'}, '*', '[::1]'], path: /, respond: 204}\n"
+    )
+    assert list(route_hosts(made)) == ["shop.test", "*.shop.test"]
+    server = tls_server(made, made.listen[0], alarm())
+    assert server is not None
+    assert {"shop.test", "*.shop.test", "localhost"} <= set(server.keyring.default.names)
+    assert server.keyring.find("whatever.test") is server.keyring.default
+
+
+def test_where_the_proxy_keeps_things() -> None:
+    assert state_folder("/given", {}) == Path("/given")
+    assert state_folder(None, {"STATE_DIRECTORY": "/var/lib/proxy:/other"}) == Path("/var/lib/proxy")
+    assert state_folder(None, {"XDG_STATE_HOME": "/home/a/state"}) == Path("/home/a/state/reverseproxy")
+    assert state_folder(None, {"HOME": "/home/a"}) == Path("/home/a/.local/state/reverseproxy")
+    assert state_folder(None, {}) == Path("/var/lib/reverseproxy")
