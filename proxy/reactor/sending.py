@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DONE", "HIGH_WATER_BYTES", "LOST", "Output", "Sending"]
 
-#: More than this waiting to be sent pauses a push producer: Twisted's own `FileDescriptor.bufferSize`.
-HIGH_WATER_BYTES = 65536
+#: More than this waiting to be sent pauses a push producer: one whole read, so that passing it on pauses nobody.
+HIGH_WATER_BYTES = 68 * 1024
 
 #: Why a connection ended. Shared, as in Twisted's reactors: making one costs more than the rest of the closing.
 DONE = Failure(error.ConnectionDone())
