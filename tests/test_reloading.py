@@ -10,7 +10,7 @@ import pytest
 from proxy.admin.plan import Change
 from proxy.assemble import AssemblyError
 from proxy.config import ConfigError, load_text
-from proxy.reloading import LOGGED_CHANGES, changes_between, demo_count, located, shortened, unobtrusive
+from proxy.reloading import FROZEN_OBJECTS, LOGGED_CHANGES, changes_between, demo_count, located, shortened, unobtrusive
 
 TEXT = "routes:\n  - {name: r, path: /, app: 'resource:x:Y'}\n"
 
@@ -43,14 +43,21 @@ def test_what_is_missing_is_found_in_the_file() -> None:
 
 
 def test_the_collector_and_the_switch_interval_come_back() -> None:
-    interval = sys.getswitchinterval()
+    interval, frozen = sys.getswitchinterval(), gc.get_freeze_count()
+    with pytest.raises(ValueError, match="in the middle"), unobtrusive():
+        assert not gc.isenabled()
+        assert sys.getswitchinterval() < interval
+        raise ValueError("in the middle")
+    assert gc.isenabled()
+    assert sys.getswitchinterval() == interval
+    assert gc.get_freeze_count() == frozen, "little was built: the collector may look at it"
+
+
+def test_the_collector_does_not_look_at_much() -> None:
+    frozen = gc.get_freeze_count()
     try:
-        with pytest.raises(ValueError, match="in the middle"), unobtrusive():
-            assert not gc.isenabled()
-            assert sys.getswitchinterval() < interval
-            raise ValueError("in the middle")
-        assert gc.isenabled()
-        assert sys.getswitchinterval() == interval
-        assert gc.get_freeze_count() > 0
+        with unobtrusive():
+            built: list[list[int]] = [[] for _ in range(2 * FROZEN_OBJECTS)]
+        assert gc.get_freeze_count() > frozen + len(built)
     finally:
         gc.unfreeze()
