@@ -75,7 +75,8 @@ def hosts(authority: Authority, module_park: ProcessPark) -> Iterator[RunningPro
     port, plain = free_port(), free_port()
     staff = f", client: {{verify: required, ca: {authority.ca}}}"
     curious = f", client: {{verify: optional, ca: {authority.ca}}}"
-    origin = start_nginx(module_park, 'location / { return 200 "$http_x_forwarded_client_cert|$http_x_forwarded_proto"; }')
+    told = "$http_x_forwarded_client_cert|$http_x_forwarded_proto"
+    origin = start_nginx(module_park, f'location / {{ return 200 "{told}"; }}')
     config = f"""
 listen:
   - endpoint: tcp:{port}:interface={LOOPBACK}
@@ -172,8 +173,8 @@ def test_no_name_leads_to_a_host_that_needs_a_certificate_but_its_own(
     hosts: RunningProxy, authority: Authority
 ) -> None:
     def status(host: str, claimed: str, *options: str) -> str:
-        done = curl(authority, hosts.port, host, "-H", f"Host: {claimed}", "-o", "/dev/null", "-w", "%{http_code}", *options)
-        return done.stdout
+        options = ("-H", f"Host: {claimed}", "-o", "/dev/null", "-w", "%{http_code}", *options)
+        return curl(authority, hosts.port, host, *options).stdout
 
     one = authority.issue("client.test", file="second")
     mine = ["--cert", one.cert, "--key", one.key]
@@ -185,9 +186,14 @@ def test_no_name_leads_to_a_host_that_needs_a_certificate_but_its_own(
     assert status("staff.test", "www.test", *mine) == "421"
 
 
-def test_what_was_refused_is_in_the_log(hosts: RunningProxy) -> None:
+def test_what_was_refused_is_in_the_log(hosts: RunningProxy, authority: Authority) -> None:
+    s_client(hosts.port, "-servername", "nobody.test")
+    s_client(hosts.port, "-servername", "www.test", "-tls1_1")
+    curl(authority, hosts.port, "staff.test")
+    curl(authority, hosts.port, "www.test", "-H", "Host: staff.test")
+    hosts.process.wait_for_text("client.request.misdirected")
     reasons = {line.get("reason") for line in hosts.access_log()}
-    assert {"client.tls.name", "client.tls.handshake", "client.tls.certificate", "client.request.misdirected"} <= reasons
+    assert {"client.tls.name", "client.tls.handshake", "client.tls.certificate"} <= reasons
 
 
 # --- peculiar clients -------------------------------------------------------------------------------------
@@ -319,7 +325,7 @@ routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
         assert client.recv(65536).endswith(b"hello")
 
 
-def test_a_thousand_certificates(authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]) -> None:
+def test_a_thousand_certificates(authority: Authority, run: Callable[[str, int], RunningProxy]) -> None:
     port = free_port()
     one = authority.issue("h0.test", "www.test", file="h0")
     entries = [entry(one)]
