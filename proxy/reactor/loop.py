@@ -32,9 +32,9 @@ from proxy.reactor.stream import Stream
 
 __all__ = ["READ_BYTES", "UvloopReactor", "install"]
 
-#: The longest `dataReceived`: 64 KiB, as with Twisted's own transports, and what mostly stands before them. A response of
-#: 64 KiB with its head is read at once then (measured: 80 against 92 µs through a proxy). uvloop's own buffer is 250 kB,
-#: which is no faster.
+#: The longest `dataReceived`: 64 KiB, as with Twisted's own transports, and what mostly stands before them. A
+#: response of 64 KiB with its head is read at once then (measured: 80 against 92 µs through a proxy). uvloop's own
+#: buffer is 250 kB, which is no faster.
 READ_BYTES = 68 * 1024
 
 # libuv counts whole milliseconds and uvloop rounds to the nearest: half of one more never wakes too early.
