@@ -9,8 +9,8 @@ is over: it never has to wait, and what it writes is encrypted at once. To it th
     CLOSING   we have said so and do not listen any more    close: cut
     CLOSED    nothing is believed or said any more          close: cut
 
-Twisted's own `TLSMemoryBIOProtocol` does the same with more generality and about three times the time for a message;
-it waits for ever for a peer that does not answer the end, and has no deadline of its own.
+Twisted's own `TLSMemoryBIOProtocol` does the same with more generality and in twice the time for a message; it waits
+for ever for a peer that does not answer the end, and has no deadline of its own.
 """
 
 from __future__ import annotations
@@ -288,6 +288,8 @@ class TlsStream(Protocol):
         self._flush()
 
     def abortConnection(self) -> None:
+        if self.state is not SHAKING:  # else `connectionLost` tells that there will be no connection
+            self.state = CLOSED
         self.transport.abortConnection()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:

@@ -267,3 +267,18 @@ def test_whatever_a_stranger_sends_our_word_stands_once(pairs: list[tuple[bytes,
         assert names.count(name) == 1
     assert b"X-Forwarded-For: 192.0.2.1" in lines
     assert not any(b"_" in name for name in names)
+
+
+def test_a_verified_certificate_is_told_and_a_claimed_one_is_not() -> None:
+    claimed = head((b"X-Forwarded-Client-Cert", b"Hash=claimed"), (b"x_forwarded_client_cert", b"Hash=claimed"))
+    ours = b'Hash=00;Subject="CN=a"'
+    assert b"x-forwarded-client-cert" not in told(PLAIN, claimed)
+    assert PLAIN.receive(claimed, STRANGER, b"https", ours).fields.all(b"x-forwarded-client-cert") == [ours]
+    behind = BEHIND.receive(claimed, FRONT, b"https", ours).fields.all(b"x-forwarded-client-cert")
+    assert behind == [b"Hash=claimed", ours]
+
+
+def test_a_connection_remembers_its_certificate() -> None:
+    forwarder = Forwarder(PLAIN, STRANGER, b"https", b"Hash=00")
+    for _ in range(2):
+        assert forwarder.receive(head()).fields.get(b"x-forwarded-client-cert") == b"Hash=00"

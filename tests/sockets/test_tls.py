@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
 import subprocess
@@ -347,3 +348,39 @@ routes: [{{path: /, respond: 204}}]
     print(f"start with 1,000 certificates: {took:.2f} s, {user + system:.2f} s of CPU")
     assert serial_met(authority, port) == one.certificate.serial_number
     assert took < 30  # on a busy machine; test_keyring measures what the certificates themselves cost
+
+
+def test_a_reload_changes_hosts_and_keeps_connections(
+    authority: Authority, run: Callable[[str, int], RunningProxy]
+) -> None:
+    port = free_port()
+    first, second = authority.issue("www.test", file="before"), authority.issue("new.test", file="after")
+    staff = f", client: {{verify: required, ca: {authority.ca}}}"
+
+    def config(*entries: str) -> str:
+        tls = f"tls: {{certificates: [{', '.join(entries)}]}}" if entries else ""
+        listen = f"listen: {{endpoint: 'tcp:{port}:interface={LOOPBACK}'{', ' if tls else ''}{tls}}}\n"
+        return listen + "routes: [{path: /, respond: {status: 200, body: hello}}]\n"
+
+    def reload(text: str, count: int) -> None:
+        proxy.config.write_text(text)
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.process.wait_for_text(rf"(?s)(?:reloaded .*){{{count}}}")
+
+    proxy = run(config(), port)
+    with proxy.connect() as plain:
+        assert plain.get(b"/").body == b"hello"
+        reload(config(entry(first)), 1)
+        assert plain.is_closed()  # what was agreed on without TLS does not go on beside it
+    ask = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n"
+    with secured(authority, port) as client:
+        client.sendall(ask % b"www.test")
+        assert client.recv(65536).endswith(b"hello")
+        reload(config(entry(first), entry(second, staff)), 2)
+        client.sendall(ask % b"www.test")
+        assert client.recv(65536).endswith(b"hello")
+        client.sendall(ask % b"new.test")  # which asks for certificates since the reload
+        assert client.recv(65536).startswith(b"HTTP/1.1 421")
+    assert curl(authority, port, "new.test").returncode != 0
+    mine = authority.issue("client.test", file="third")
+    assert curl(authority, port, "new.test", "--cert", mine.cert, "--key", mine.key).stdout == "hello"
