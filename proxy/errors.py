@@ -56,7 +56,6 @@ REQUEST_METHOD = Reason("client.request.method", 501, _CLIENT, "http_request_err
 REQUEST_CODING = Reason("client.request.coding", 501, _CLIENT, "http_request_error", "This transfer coding is not spoken here.")
 REQUEST_EXPECT = Reason("client.request.expect", 417, _CLIENT, "http_request_error", "This expectation cannot be met.")
 REQUEST_UPGRADE = Reason("client.request.upgrade", 403, _CLIENT, "http_request_denied", "The route does not allow this upgrade.")
-REQUEST_TRUNCATED = Reason("client.request.truncated", 400, _CLIENT, "http_request_error", "The request ended before its body was complete.")
 MISDIRECTED = Reason("client.request.misdirected", 421, _CLIENT, "http_request_denied", "This connection may not serve that host.")
 HEAD_TIMEOUT = Reason("client.head.timeout", 408, _CLIENT, "http_request_error", "The request head took too long to arrive.")
 BODY_TIMEOUT = Reason("client.body.timeout", 408, _CLIENT, "http_request_error", "The request body stopped arriving.")

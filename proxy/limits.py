@@ -47,7 +47,7 @@ REPLAY_BYTES = 64 * KIB
 RESOURCE_BODY_BYTES = 1 * MIB
 
 # New objects before somebody looks for garbage among them: some MiB at most.
-GARBAGE_OBJECTS = 20_000
+GARBAGE_COUNT = 20_000
 
 # --- times ------------------------------------------------------------------------------------------------
 HEAD_SECONDS = 10.0

@@ -116,7 +116,7 @@ class ProxyService(Service):
         # that make a connection for each request.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(limits.GARBAGE_OBJECTS)
+        gc.set_threshold(limits.GARBAGE_COUNT)
 
     def _doors(self, house: House) -> list[Door]:
         """Where `house` listens: for clients, and for whoever asks or changes the proxy itself."""

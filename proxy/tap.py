@@ -45,7 +45,17 @@ class Options(usage.Options):
 def makeService(options: Options) -> IService:
     """The service for these options. What is wrong with the configuration goes to the console, and ends the program."""
     reactor = take_reactor()
-    # These import the reactor's world; before it was chosen they would have chosen it.
+    path = config_path(options)
+
+    def look() -> Examined:
+        return listening_on(examine(path, os.environ), options["listen"])
+
+    return starting(options)(first_look(look), reactor, look)
+
+
+def starting(options: Options) -> Any:
+    """The class of the service. It is made here, because what it imports is the reactor's world: before the reactor was
+    chosen, importing it would have chosen."""
     from proxy.ports import StartError
     from proxy.service import ProxyService
 
@@ -55,15 +65,12 @@ def makeService(options: Options) -> IService:
         def privilegedStartService(self) -> None:
             try:
                 super().privilegedStartService()
-            except (StartError, ConfigError) as error:
-                fail(options, str(error))
+            except StartError as error:
+                fail(options, str(error), str(error))
+            except ConfigError as error:
+                fail(options, str(error), error.problems[-1].message)
 
-    path = config_path(options)
-
-    def look() -> Examined:
-        return listening_on(examine(path, os.environ), options["listen"])
-
-    return Starting(first_look(look), reactor, look)
+    return Starting
 
 
 def take_reactor() -> Any:
@@ -129,8 +136,9 @@ def twistd_options(options: Options) -> Any:
     return options.parent or {}
 
 
-def fail(options: Options, words: str) -> None:
-    """Stop the start: on the console with exit code 1. A daemon has left its console, so there `twistd` tells it."""
+def fail(options: Options, words: str, briefly: str) -> None:
+    """Stop the start: on the console with exit code 1. A daemon has left its console, so there `twistd` tells it, in
+    no more than a hundred characters."""
     parent = twistd_options(options)
     if parent.get("nodaemon"):
         sys.stderr.write(f"reverseproxy: {words}\n")
@@ -139,4 +147,4 @@ def fail(options: Options, words: str) -> None:
         raise SystemExit(1)
     from proxy.ports import StartError
 
-    raise StartError(words)
+    raise StartError(briefly)

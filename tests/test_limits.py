@@ -12,7 +12,7 @@ from tests.support.proxy import ROOT
 
 NAMED = {name: value for name, value in vars(limits).items() if name.isupper() and name not in ("KIB", "MIB")}
 # Counts need no unit, and a share is one.
-UNITS = re.compile(r".*_(BYTES|SECONDS|DIGITS|ALIASES)")
+UNITS = re.compile(r".*_(BYTES|SECONDS|DIGITS|ALIASES|COUNT)")
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -108,8 +108,6 @@ class ProxyChannel(Protocol):
             self._splice.eof(NEAR)
         elif self._exchange is not None and self._writer.begun:
             self.abort()  # a body that ends with the connection must not look whole
-        elif self._exchange is not None and not self._reader.complete:
-            self._refuse(ProxyError(errors.REQUEST_TRUNCATED))
         else:
             # Like nginx and Envoy we take this for the end of the client, not for half of it: it is the only sign
             # that nobody waits for a slow response any more.
