@@ -50,7 +50,8 @@ def makeService(options: Options) -> IService:
     def look() -> Examined:
         return listening_on(examine(path, os.environ), options["listen"])
 
-    return starting(options)(first_look(look), reactor, look)
+    service: IService = starting(options)(first_look(look), reactor, look)
+    return service
 
 
 def starting(options: Options) -> Any:
