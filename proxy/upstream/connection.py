@@ -231,7 +231,8 @@ class UpstreamConnection(Protocol):
                 self.transport.pauseProducing()
 
     def _head(self, head: ResponseHead) -> None:
-        assert (answer := self._answer) is not None
+        answer = self._answer
+        assert answer is not None
         if head.status < 200 and head.status != 101:
             self._alarm.set(self, self._deadlines.response_head)
             if self._interim is not None:
@@ -383,8 +384,6 @@ class UpstreamConnection(Protocol):
         self._alarm.forget(self)
         self.transport.unregisterProducer()
         self.transport.abortConnection()
-
-    # --- tunnel -------------------------------------------------------------------------------------------
 
     def join(self, splice: Splice) -> None:
         self._splice = splice
