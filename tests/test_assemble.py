@@ -12,7 +12,10 @@ from twisted.web.resource import Resource
 
 from proxy.assemble import AssemblyError, House, assemble
 from proxy.config import load_text
+from proxy.policy.resolution import Answer, Question, Target
 from proxy.upstream.dial import Address
+from proxy.upstream.names import NameFailedError
+from proxy.upstream.pool import Pool
 from tests.support.ends import End
 from tests.support.playbook import GET, OK
 from tests.support.proxy import ROOT
@@ -198,3 +201,116 @@ def test_two_processes_with_one_configuration_are_no_loop() -> None:
         _, server = street.answer()
         vias.add(server.takes().partition(b"Via: ")[2].partition(b"\r\n")[0])
     assert len(vias) == 2
+
+
+# --- a house that follows another ---------------------------------------------------------------------------------
+
+
+class Names:
+    """A resolver that knows one address, or nothing."""
+
+    def __init__(self) -> None:
+        self.answers = True
+
+    async def lookup(self, question: Question) -> Answer:
+        if not self.answers:
+            raise NameFailedError("no name server answers")
+        return Answer((Target("10.0.0.9", "", question.port),), 30.0)
+
+
+class Succession:
+    """One upstream, that changes from one house to the next."""
+
+    TEXT = "access_log: false\nupstreams: {api: {%s}}\nroutes: [{upstream: api}]\n"
+
+    def __init__(self, upstream: str) -> None:
+        self.reactor = MemoryReactorClock()
+        self.names = Names()
+        self.house = assemble(load_text(self.TEXT % upstream, "x.yaml", {}), self.reactor, resolver=self.names)
+        self.house.alarm.now = self.reactor.seconds
+        self.house.start()
+
+    def becomes(self, upstream: str) -> None:
+        loaded = load_text(self.TEXT % upstream, "x.yaml", {})
+        self.house, _ = assemble(loaded, self.reactor, (), self.house, self.names).succeed(self.house)
+
+    @property
+    def pool(self) -> Pool:
+        return self.house.pools["api"]
+
+
+STATIC = "servers: [http://10.0.0.1, http://10.0.0.2]"
+
+
+def test_servers_that_stay_the_same_are_the_same_though_others_come_and_go() -> None:
+    succession = Succession(STATIC)
+    pool, first = succession.pool, succession.pool.servers[0]
+    succession.becomes("servers: [http://10.0.0.1, {url: http://10.0.0.2, weight: 2}]")
+    assert succession.pool is pool
+    assert succession.pool.servers[0] is first
+    assert [server.weight for server in pool.servers] == [1, 2]
+    assert all(server.owner is pool for server in pool.servers)
+
+
+def test_a_circuit_stays_open_unless_its_breaker_changes() -> None:
+    succession = Succession(f"{STATIC}, breaker: {{ratio: 0.5}}")
+    breaker = succession.pool.breaker
+    assert breaker is not None
+    succession.becomes(f"{STATIC}, breaker: {{ratio: 0.5}}, queue: 3")
+    assert succession.pool.breaker is breaker
+    assert succession.pool.guarded
+    succession.becomes(f"{STATIC}, breaker: {{ratio: 0.6}}")
+    assert succession.pool.breaker is not breaker
+    succession.becomes(STATIC)
+    assert not succession.pool.guarded
+
+
+def test_sessions_stick_although_their_key_was_made_up() -> None:
+    succession = Succession(f"{STATIC}, sticky: {{cookie: sid}}")
+    sticky = succession.pool.sticky
+    succession.becomes("servers: [http://10.0.0.1], sticky: {cookie: sid}")
+    assert succession.pool.sticky is sticky
+    succession.becomes("servers: [http://10.0.0.1], sticky: {cookie: other}")
+    assert succession.pool.sticky is not sticky
+
+
+def test_names_stay_known_though_no_name_server_answers_just_now() -> None:
+    succession = Succession("servers: [http://api.internal]")
+    [server] = succession.pool.servers
+    succession.names.answers = False
+    succession.becomes("servers: [http://api.internal], queue: 3")
+    assert succession.pool.servers == (server,)
+    assert succession.pool.plan.queue == 3
+
+
+def test_servers_behind_a_name_stay_when_another_line_comes() -> None:
+    succession = Succession("servers: [http://api.internal]")
+    [server] = succession.pool.servers
+    succession.becomes("servers: [http://api.internal, http://10.0.0.1]")
+    assert succession.pool.servers[0] is server
+    static = succession.pool.servers[1]
+    succession.becomes("servers: [http://api.internal, http://10.0.0.1, http://10.0.0.2]")
+    assert succession.pool.servers[:2] == (server, static)
+
+
+def test_applications_are_kept_where_they_are_mounted() -> None:
+    text = "access_log: false\nroutes: [{path: %s, app: 'resource:tests.test_assemble:Root'}]\n"
+    houses = [assemble(load_text(text % "/a", "x.yaml", {}), MemoryReactorClock())]
+    for path in ("/a", "/b"):
+        houses.append(assemble(load_text(text % path, "x.yaml", {}), MemoryReactorClock(), (), houses[-1]))
+    first, second, third = (list(house.apps.values()) for house in houses)
+    assert first == second
+    assert second != third
+
+
+def test_a_log_that_was_opened_for_nothing_is_closed(tmp_path: Path) -> None:
+    text = f"access_log: {tmp_path}/%s.log\nroutes: [{{path: /, respond: 204}}]\n"
+    reactor = MemoryReactorClock()
+    standing = assemble(load_text(text % "one", "x.yaml", {}), reactor)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for name in ("two", "one"):
+        assemble(load_text(text % name, "x.yaml", {}), reactor, (), standing).discard(standing)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert standing.access_log is not None
+    assert repr(standing.access_log).startswith("<AccessLog")
+    standing.close()
