@@ -72,11 +72,14 @@ class Roster:
             for place, entry in enumerate(named for named in entries if isinstance(named, Named))
         ]
         self._troubles = [""] * len(self._watches)
+        self._takes_over = False
         pool.expecting = bool(self._watches)
 
     def serve(self, pool: Pool) -> None:
-        """Do it for this pool from now on."""
+        """Do it for this pool from now on. The servers that it has serve on until all names are known once: a reload
+        while the name server fails takes nobody away."""
         self._pool = pool
+        self._takes_over = bool(pool.servers)
 
     def start(self) -> None:
         """Look up all names, and keep looking."""
@@ -127,6 +130,9 @@ class Roster:
             servers.extend(entry.servers if isinstance(entry, Named) else (entry,))
         pool.expecting = not all(watch.resolution.asked for _, watch in self._watches)
         pool.unresolved = "; ".join(filter(None, self._troubles))
+        if self._takes_over and (pool.expecting or pool.unresolved):
+            return
+        self._takes_over = False
         pool.replace(servers)
 
     def __repr__(self) -> str:

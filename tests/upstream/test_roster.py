@@ -176,3 +176,16 @@ def test_who_waits_for_room_keeps_the_deadline_when_servers_change(house: House)
     house.wait(2.3)
     [error] = came
     assert error.reason is QUEUE_TIMEOUT
+
+
+def test_a_reload_while_the_name_server_fails_takes_nobody_away(house: House) -> None:
+    house.resolver.says = answer("10.0.0.1")
+    house.pool.start()
+    standing = house.pool.servers
+    new = House()
+    new.resolver.says = OSError("the name server is away")
+    house.pool.become(new.pool)
+    new.wait(1.0)
+    assert house.pool.servers == standing
+    new.learn(answer("10.0.0.2"))
+    assert house.names == ["10.9.9.9", "10.0.0.2"]
