@@ -16,10 +16,14 @@ from twisted.python.failure import Failure
 if TYPE_CHECKING:
     from proxy.reactor.loop import UvloopReactor
 
-__all__ = ["DONE", "HIGH_WATER_BYTES", "LOST", "Output", "Sending"]
+__all__ = ["AT_ONCE_BYTES", "DONE", "HIGH_WATER_BYTES", "LOST", "Output", "Sending"]
 
 #: More than this waiting to be sent pauses a push producer: one whole read, so that passing it on pauses nobody.
 HIGH_WATER_BYTES = 68 * 1024
+
+#: A whole read is passed on at once, for more of it follows: at the end of the turn, when all other streams have been
+#: read, it would no longer be in the processor's cache (10 MiB through a proxy, 64 at a time: 8 ms CPU against 16).
+AT_ONCE_BYTES = HIGH_WATER_BYTES
 
 #: Why a connection ended. Shared, as in Twisted's reactors: making one costs more than the rest of the closing.
 DONE = Failure(error.ConnectionDone())
@@ -46,6 +50,7 @@ class Sending:
     """
 
     __slots__ = (
+        "_at_once",
         "_blocked",
         "_output",
         "_queue",
@@ -81,6 +86,7 @@ class Sending:
         self._queued = 0  # bytes in _queue
         self._unsent = 0  # bytes that the kernel did not take and uvloop keeps
         self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent
+        self._at_once = 0  # bytes sent in this turn before its end; they count, or a producer could write for ever
         self._waiting = False  # in the outbox
         self._uv: asyncio.Transport | None = None  # until connection_made()
 
@@ -112,10 +118,20 @@ class Sending:
         self._queue.append(data)
         self._queued += len(data)
         if not self._waiting:
+            if self._queued >= AT_ONCE_BYTES and self._uv is not None and self._may_send_now():
+                self._at_once = self._queued
+                self._send(self._uv)
             self._schedule()
-        if self.producer is not None and self.streamingProducer and self._queued + self._unsent > self.bufferSize:
+        held = self._queued + self._unsent + self._at_once
+        if self.producer is not None and self.streamingProducer and held > self.bufferSize:
             self.producerPaused = True
             cast(IPushProducer, self.producer).pauseProducing()
+
+    def _may_send_now(self) -> bool:
+        """Whether nobody waits for the end of the turn but the bytes themselves."""
+        if self._blocked or self.disconnecting or self._output is not Output.OPEN or self.producerPaused:
+            return False
+        return self.producer is None or self.streamingProducer
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """As `write`, for all the pieces of `data` in order."""
@@ -184,6 +200,7 @@ class Sending:
     def flush(self) -> None:
         """Send what was written since the last flush, then see to whoever waits for all to be sent."""
         self._waiting = False
+        self._at_once = 0
         if self._blocked or self.disconnected or self._output is Output.DROPPED:
             return
         if self._uv is None:
