@@ -108,7 +108,7 @@ class ThisProxy(Peer):
         routes = [{"path": prefix, "upstream": "origin"} for prefix in scene.prefixes] or [{"upstream": "origin"}]
         config = {
             "listen": [f"tcp:{scene.port}:interface={LOOPBACK}"],
-            "upstreams": {"origin": {"servers": [f"http://{scene.origin}"]}},
+            "upstreams": {"origin": {"servers": [f"http://{scene.origin}"], "connections": 65536}},
             "routes": routes,
         }
         # JSON is YAML.
