@@ -25,7 +25,10 @@ class ReapOnSIGCHLD:
     def install(self) -> None:
         signal.signal(signal.SIGCHLD, lambda *_: self._call_from_thread(process.reapAllProcesses))
         signal.siginterrupt(signal.SIGCHLD, False)
-        process.reapAllProcesses()  # those that ended before anybody listened
+        # Those that ended before anybody listened; and in the loop's first turn again, for a signal that arrives while
+        # uvloop sets up its wake-up is noted by Python but wakes nobody.
+        process.reapAllProcesses()
+        self._call_from_thread(process.reapAllProcesses)
 
     def uninstall(self) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -132,7 +132,7 @@ def test_a_push_producer_rests_until_a_slow_reader_has_everything(reactor: Uvloo
         ours, peer = await connection(reactor)
         producer = Producer()
         ours.transport.registerProducer(producer, True)
-        size = 8 << 20
+        size = 128 << 20
         ours.transport.write(b"x" * size)
         await pause(reactor)
         ours.transport.write(b"y")  # while uvloop is blocked
