@@ -206,7 +206,7 @@ class ProxyService(Service):
             changes = await self.in_thread(lambda: changes_between(standing.loaded, loaded))
             changes = touched(changes, self._standing())
             self._ports.open(self._doors(house))
-        except Exception:
+        except Exception:  # whatever it was goes on to the caller; only what was opened for the new house is given back
             self._ports.keep_demo(demo_count(standing.loaded))
             if house is not None:
                 house.discard(standing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -153,10 +152,3 @@ class UpstreamTls(Wish):
     def beside(self, folder: Path) -> UpstreamTls:
         """The same with all files looked for in `folder`."""
         return self.model_copy(update=_beside(self, folder, "ca", "crl", "cert", "key"))
-
-
-def certificate_files(tls: ListenerTls) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every file that `tls` names, each with the way to where it is written."""
-    for place, wish in enumerate(tls.certificates or ()):
-        yield ("certificates", place, "cert"), wish.cert
-        yield ("certificates", place, "key"), wish.key

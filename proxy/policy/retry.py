@@ -56,7 +56,7 @@ def may_retry(
     @param body_replayable: the whole body can be sent once more: it is empty, kept, or not yet begun.
     @param within_budget: what `budget_admits` said.
     """
-    if attempts > policy.retries or not body_replayable or not within_budget:
+    if not _one_more(attempts, body_replayable, within_budget, policy):
         return False
     if error.retry is Retry.UNSENT:
         return True
@@ -74,11 +74,14 @@ def may_retry_status(
     """The same for a response that came whole, with a status the operator wants to see repeated."""
     return (
         status in policy.statuses
-        and attempts <= policy.retries
-        and body_replayable
-        and within_budget
+        and _one_more(attempts, body_replayable, within_budget, policy)
         and is_repeatable(head.method, policy)
     )
+
+
+def _one_more(attempts: int, body_replayable: bool, within_budget: bool, policy: RetryPolicy) -> bool:
+    """Whether one more attempt may be made at all, whatever ended the last."""
+    return attempts <= policy.retries and body_replayable and within_budget
 
 
 def is_repeatable(method: bytes, policy: RetryPolicy = DEFAULT) -> bool:

@@ -16,6 +16,22 @@ from proxy.reactor.loop import UvloopReactor
 from proxy.reactor.stream import Stream
 
 
+class Producer:
+    """What it was told, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.log.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.log.append("resume")
+
+    def stopProducing(self) -> None:
+        self.log.append("stop")
+
+
 class Recorder(Protocol):
     """A protocol that keeps what it is told, and lets the test wait for it."""
 

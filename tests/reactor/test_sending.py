@@ -8,7 +8,7 @@ from zope.interface.verify import verifyObject
 
 from proxy.reactor.loop import UvloopReactor
 from proxy.reactor.sending import HIGH_WATER_BYTES
-from tests.reactor.conversation import Recorder, connection, converse, pause, until
+from tests.reactor.conversation import Producer, Recorder, connection, converse, pause, until
 
 
 class Recording:
@@ -28,20 +28,6 @@ class Recording:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.uv, name)
-
-
-class Producer:
-    def __init__(self) -> None:
-        self.log: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.log.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.log.append("resume")
-
-    def stopProducing(self) -> None:
-        self.log.append("stop")
 
 
 def record(recorder: Recorder) -> Recording:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import ClientFactory, Factory
 
 from proxy.reactor.loop import UvloopReactor
-from tests.reactor.conversation import Recorder, converse, until
+from tests.reactor.conversation import Producer, Recorder, converse, until
 
 # Of pyOpenSSL about what Twisted uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -93,19 +93,6 @@ def test_a_conversation_turns_to_tls_in_the_middle(reactor: UvloopReactor, certi
 def test_a_producer_registered_before_is_paused_and_resumed_after(
     reactor: UvloopReactor, certificate: ssl.PrivateCertificate
 ) -> None:
-    class Producer:
-        def __init__(self) -> None:
-            self.log: list[str] = []
-
-        def pauseProducing(self) -> None:
-            self.log.append("pause")
-
-        def resumeProducing(self) -> None:
-            self.log.append("resume")
-
-        def stopProducing(self) -> None:
-            self.log.append("stop")
-
     async def conversation() -> None:
         server, client = await pair(reactor, certificate)
         producer = Producer()
