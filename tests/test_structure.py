@@ -5,12 +5,15 @@ What goes wrong here is fixed in the code; a limit or a list below changes only 
 """
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from re import _parser as sre_parser  # type: ignore[attr-defined]
+from types import ModuleType
 
 import pytest
 
@@ -18,6 +21,8 @@ from proxy.config import load
 from tests.support.proxy import ROOT, console_script
 
 PROXY = ROOT / "proxy"
+
+_ONE_CHARACTER = (sre_parser.IN, sre_parser.LITERAL, sre_parser.NOT_LITERAL, sre_parser.ANY)
 
 MODULE_LINES = 400
 FUNCTION_LINES = 70
@@ -248,6 +253,41 @@ def has_code(path: Path) -> bool:
         return False
 
     return not all(map(is_saying, tree(path).body))
+
+
+def test_no_expression_repeats_a_group_possessively() -> None:
+    """Before Python 3.11.5 such an expression matches what it should not (Debian 12 has 3.11.2)."""
+    found = [
+        f"{module.__name__}.{name}"
+        for module in map(_imported, modules())
+        for name, value in vars(module).items()
+        if isinstance(value, re.Pattern) and _repeats_a_group_possessively(value)
+    ]
+    assert not found, found
+
+
+def _imported(path: Path) -> ModuleType:
+    return importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+def _repeats_a_group_possessively(expression: re.Pattern[str] | re.Pattern[bytes]) -> bool:
+    items = list(sre_parser.parse(expression.pattern, expression.flags & ~re.LOCALE))
+    while items:
+        operation, rest = items.pop()
+        if operation is sre_parser.ATOMIC_GROUP:
+            return True
+        if operation is sre_parser.POSSESSIVE_REPEAT and (len(rest[2]) > 1 or rest[2][0][0] not in _ONE_CHARACTER):
+            return True
+        items += [item for part in _flat(rest) if isinstance(part, sre_parser.SubPattern) for item in part]
+    return False
+
+
+def _flat(value: object) -> Iterator[object]:
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
 
 
 def test_every_module_has_its_tests() -> None:

@@ -1,7 +1,9 @@
 """The grammar of HTTP/1.1 as compiled expressions: RFC 9110, RFC 9112 and, for targets and hosts, RFC 3986.
 
-Every expression is possessive (`++`, `*+`) or has no choice to make, so that none of them ever backtracks: the time
-is linear in the input, whatever a peer sends. Nothing here knows what a match means.
+Every run of characters is possessive (`++`, `*+`), and groups that repeat leave no choice of how to read the same
+bytes: what does not match fails after one look back at each group. So the time is linear in the input, whatever a peer
+sends. Groups themselves are never possessive: before Python 3.11.5 (Debian 12 has 3.11.2) `(?:...)*+` matches what it
+should not. Nothing here knows what a match means.
 
 Where this grammar is narrower or wider than the RFC, the place says so:
 
@@ -32,8 +34,8 @@ _QUERY = _PATH + rb"?%" + rb"\\`{}"
 _ESCAPE = rb"%[0-9A-Fa-f]{2}"
 
 # RFC 3986 section 3.3 and 3.4: path-abempty and query.
-_PATH_ABEMPTY = rb"(?:/(?:[" + _PATH + rb"]++|" + _ESCAPE + rb")*+)?+"
-_QUERY_PART = rb"(?:\?[" + _QUERY + rb"]*+)?+"
+_PATH_ABEMPTY = rb"(?:/(?:[" + _PATH + rb"]++|" + _ESCAPE + rb")*)?"
+_QUERY_PART = rb"(?:\?[" + _QUERY + rb"]*+)?"
 
 TOKEN = re.compile(rb"[" + TCHAR + rb"]++")
 
@@ -57,7 +59,7 @@ ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?#]*+)(" + _PATH_ABEMPTY + rb")(
 
 #: RFC 9112 section 4; the space before an absent reason phrase is forgiven, servers forget it.
 #: Groups: minor version, status, reason phrase or None.
-STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])\x20([1-9][0-9]{2})(?:\x20([" + _VALUE + rb"]*+))?+\r\n")
+STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])\x20([1-9][0-9]{2})(?:\x20([" + _VALUE + rb"]*+))?\r\n")
 
 #: What every status line that is still arriving looks like.
 STATUS_LINE_START = re.compile(rb"(?:HTTP/1\.|HTTP/1?\Z|H?\Z|HTT?\Z|HTTP\Z)")
@@ -68,7 +70,7 @@ FIELD_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]
 #: The same with white space after the value: rare, and slower to look for. The value keeps it.
 FIELD_LINE_TRAILING_SPACE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + _VALUE + rb"]*+)\r\n")
 
-_LINES = rb"(?:[" + TCHAR + rb"]++:\x20[" + _VALUE + rb"]*+\r\n)*+"
+_LINES = rb"(?:[" + TCHAR + rb"]++:\x20[" + _VALUE + rb"]*+\r\n)*"
 _FIELD_LINES = _LINES + rb"\r\n"
 
 #: Whole heads as we write them: no leniency, our own version, what we send in place of a target.
@@ -107,18 +109,18 @@ _IPV6 = (
 _IPV6 = _IPV6.replace(b"H", _H16).replace(b"L", _LS32)
 
 #: RFC 3986 section 3.2.3: port, at most 65535; RFC 9110 section 4.2.1 lets it be empty.
-_PORT = rb"(?::(?:0*+(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4})?+)?+)?+"
+_PORT = rb"(?::(?:0*+(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4})?)?)?"
 
 #: RFC 9110 section 7.2: Host, never empty.
 HOST = re.compile(rb"(?:[" + _UNRESERVED + rb"!$&'()*+;=]++|\[" + _IPV6 + rb"\])" + _PORT)
 
 # RFC 9110 section 5.6.4: quoted-string, and section 5.6.3: BWS.
-_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]++|\\[\t\x20-\x7e\x80-\xff])*+"'
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]++|\\[\t\x20-\x7e\x80-\xff])*"'
 _BWS = rb"[ \t]*+"
 # RFC 9112 section 7.1.1: chunk-ext.
 _CHUNK_EXTENSIONS = (
     rb"((?:" + _BWS + rb";" + _BWS + rb"[" + TCHAR + rb"]++"
-    rb"(?:" + _BWS + rb"=" + _BWS + rb"(?:[" + TCHAR + rb"]++|" + _QUOTED + rb"))?+)*+)"
+    rb"(?:" + _BWS + rb"=" + _BWS + rb"(?:[" + TCHAR + rb"]++|" + _QUOTED + rb"))?)*)"
 )
 _CHUNK_LINE = rb"([0-9A-Fa-f]{1,16}+)" + _CHUNK_EXTENSIONS + rb"\r\n"
 
@@ -127,7 +129,7 @@ FIRST_CHUNK_LINE = re.compile(_CHUNK_LINE)
 #: The same, with the end of the chunk before it. Groups: size, extensions.
 NEXT_CHUNK_LINE = re.compile(rb"\r\n" + _CHUNK_LINE)
 
-_CHUNK_LINE_START = rb"[0-9A-Fa-f]{0,16}+(?:(?<=[0-9A-Fa-f])[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+\r?+)?+"
+_CHUNK_LINE_START = rb"[0-9A-Fa-f]{0,16}+(?:(?<=[0-9A-Fa-f])[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?\r?)?"
 #: What both look like while they are still arriving.
 FIRST_CHUNK_LINE_START = re.compile(_CHUNK_LINE_START)
-NEXT_CHUNK_LINE_START = re.compile(rb"(?:\r(?:\n" + _CHUNK_LINE_START + rb")?+)?+")
+NEXT_CHUNK_LINE_START = re.compile(rb"(?:\r(?:\n" + _CHUNK_LINE_START + rb")?)?")
