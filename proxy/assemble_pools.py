@@ -13,8 +13,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from proxy.alarm import Alarm
 from proxy.balance.catalog import HASH, tiers
 from proxy.balance.key import KeyRule, parse_rule
+from proxy.balance.session import LearnedSessions, NamedSessions
 from proxy.balance.sticky import SameSite, StickyCookie, derive_key
 from proxy.balance.tiers import Tiers
+from proxy.balance.view import Stickiness
 from proxy.config import Config
 from proxy.config.address import Address as ServerAddress
 from proxy.config.balancing import Sticky
@@ -79,7 +81,7 @@ class PoolBuilder:
             self._alarm,
             PoolPlan(wish.queue.size, wish.queue.wait, retry_policy(wish.retries), key_rule(wish.balance.hash)),
             choice_of(wish),
-            sticky_cookie(name, wish.sticky) if wish.sticky is not None else None,
+            stickiness(name, wish.sticky) if wish.sticky is not None else None,
             breaker_of(wish),
             self._random,
         )
@@ -250,12 +252,22 @@ def probe_plan(wish: Health) -> ProbePlan:
     )
 
 
-def sticky_cookie(upstream: str, wish: Sticky) -> StickyCookie[ProxyClientFactory]:
+def stickiness(upstream: str, wish: Sticky) -> Stickiness[ProxyClientFactory]:
+    """What keeps the clients of an upstream with their servers."""
+    name = wish.name.encode("ascii")
+    if wish.learn is not None:
+        return LearnedSessions(name, wish.size, wish.idle)
+    if wish.route is not None:
+        return NamedSessions(name)
+    return sticky_cookie(upstream, wish, name)
+
+
+def sticky_cookie(upstream: str, wish: Sticky, name: bytes) -> StickyCookie[ProxyClientFactory]:
     """The cookie of an upstream. Where no key is given, one that ends with this process."""
     return StickyCookie(
         derive_key(os.urandom(32) if wish.key is None else wish.key.encode("utf-8")),
         upstream,
-        wish.cookie.encode("ascii"),
+        name,
         path=wish.path.encode("ascii"),
         max_age=int(wish.max_age) or None,
         secure=None if wish.secure == "auto" else wish.secure,

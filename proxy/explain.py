@@ -282,7 +282,7 @@ class _Journey:
             "name": name,
             "position": str(self._position_of(name)),
             "balance": str(wish.balance),
-            "sticky": wish.sticky.cookie if wish.sticky is not None else None,
+            "sticky": wish.sticky.name if wish.sticky is not None else None,
             "circuit": state.circuit,
             "queued": state.queued,
             "servers": [server._asdict() for server in state.servers],

@@ -65,6 +65,8 @@ UPSTREAM_IDLE_MAX_SECONDS = 60.0
 # How long idle connections beyond their number are kept: a busy moment needs them again, a quiet one does not.
 UPSTREAM_SURPLUS_SECONDS = 0.5
 QUEUE_SECONDS = 5.0
+# The usual life of a session that nobody uses (Tomcat: 30 min), twice.
+STICKY_SESSION_SECONDS = 3600.0
 DRAIN_SECONDS = 30.0
 # How long a refused client may take to read its answer before the connection is cut.
 LINGER_SECONDS = 2.0
@@ -118,6 +120,8 @@ REQUESTS_PER_CONNECTION = 1000
 UPSTREAM_CONNECTIONS = 256
 UPSTREAM_IDLE_CONNECTIONS = 32
 UPSTREAM_QUEUE = 512
+# Sessions of its servers that an upstream remembers, some 250 bytes each.
+STICKY_SESSIONS = 100_000
 RETRIES = 1
 # Envoy's numbers: retries are a fifth of what is going on at most, but three are always possible.
 RETRY_SHARE = 0.2

@@ -97,12 +97,7 @@ class StickyCookie(Generic[S]):
             token = self._tokens[server.name] = urlsafe_b64encode(digest).rstrip(b"=")
         return token
 
-    def find(self, fields: Fields, servers: Sequence[S], tried: Collection[S] = ()) -> S | None:
-        """The server that a request sticks to, where it is available. One of weight 0 is: its sessions may end there.
-
-        @param fields: of the request.
-        @param servers: the same object as long as nobody joins or leaves.
-        """
+    def find(self, fields: Fields, servers: Sequence[S], tried: Collection[S] = (), now: float = 0.0) -> S | None:
         word = cookie(fields, self.name)
         if word is None:
             return None
@@ -112,13 +107,15 @@ class StickyCookie(Generic[S]):
         server = self._by_token.get(word)
         return server if server is not None and server.available and server not in tried else None
 
+    def answered(self, server: S, request: Fields, response: Fields, scheme: bytes, now: float) -> bytes | None:
+        return None if cookie(request, self.name) == self.token(server) else self.set_cookie(server, scheme)
+
     def set_cookie(self, server: S, scheme: bytes = b"https") -> bytes:
         """The value of the `Set-Cookie` that makes a client, which came by `scheme`, stick to `server`."""
         secure = scheme == b"https" if self._secure is None else self._secure
         return b"%b=%b; %b" % (self.name, self.token(server), self._secured if secure else self._plain)
 
     def without(self, fields: Fields) -> Fields:
-        """`fields` less this cookie: the server behind need not see it."""
         if cookie(fields, self.name) is None:
             return fields
         pairs = []

@@ -1,10 +1,12 @@
-"""What a balancer may see of a server, and what all balancers ask of it."""
+"""What a balancer may see of a server, and what all balancers, and all ways of sticking to one, answer."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from random import Random
 from typing import NamedTuple, Protocol, TypeVar
+
+from proxy.message.fields import Fields
 
 #: What a server gets at the very beginning of its slow start (Envoy's minimum).
 RAMP_START = 0.1
@@ -74,6 +76,30 @@ class Balancer(Protocol[S]):
         @param now: seconds of the monotonic clock.
         @param tried: these have failed the request already.
         """
+
+
+class Stickiness(Protocol[S]):
+    """One upstream's way of keeping clients with their servers."""
+
+    def find(self, fields: Fields, servers: Sequence[S], tried: Collection[S], now: float) -> S | None:
+        """The server that a request sticks to, where it is available. One of weight 0 is: its sessions may end there.
+
+        @param fields: of the request.
+        @param servers: the same object as long as nobody joins or leaves.
+        @param tried: these have failed the request already.
+        @param now: seconds of the monotonic clock.
+        """
+
+    def answered(self, server: S, request: Fields, response: Fields, scheme: bytes, now: float) -> bytes | None:
+        """`server` has answered.
+
+        @param request: the fields of the request as the client sent it.
+        @param scheme: by which the client came.
+        @return: the value of a `Set-Cookie` that the client needs to stick to it, if it needs one.
+        """
+
+    def without(self, fields: Fields) -> Fields:
+        """The fields of a request, less what is ours and no business of the server's."""
 
 
 def ramp(server: ServerView, now: float, slow_start: float) -> float:

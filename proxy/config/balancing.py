@@ -8,8 +8,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
+from proxy import limits
 from proxy.config.fractions import fraction, number
-from proxy.config.values import TOKEN, Duration, ShortWish, StrictBool, Text, Token, shown, wrong
+from proxy.config.values import (
+    TOKEN,
+    Duration,
+    PositiveDuration,
+    ShortWish,
+    StrictBool,
+    StrictInt,
+    Text,
+    Token,
+    shown,
+    wrong,
+)
 
 #: Those that need nothing but their name.
 ALGORITHMS = ("round_robin", "random", "power_of_two", "least_connections", "least_time", "first_available")
@@ -78,6 +90,11 @@ Panic = Annotated[
 ]
 
 
+#: Keys of `sticky` that belong to one of its ways.
+_STICKY_KEYS = dict.fromkeys(("size", "idle"), "learn") | dict.fromkeys(
+    ("key", "secure", "http_only", "same_site", "max_age", "path"), "cookie"
+)
+
 Secure = Annotated[
     bool | Literal["auto"], PlainValidator(_secure), WithJsonSchema({"enum": ["auto", True, False]})
 ]
@@ -110,17 +127,25 @@ class Balance(ShortWish):
 
 
 class Sticky(ShortWish):
-    """A cookie that keeps a client with its server.
+    """What keeps a client with its server: a cookie of ours, or one that the servers set themselves.
 
-    @ivar cookie: its name.
-    @ivar key: what the cookie is signed with; None for one that is made up at every start.
+    @ivar cookie: the name of ours.
+    @ivar learn: the name of theirs: who set it is asked again.
+    @ivar route: the name of theirs, which ends with a dot and the server's name.
+    @ivar size: with `learn`: so many sessions are remembered.
+    @ivar idle: with `learn`: for how long after their last use.
+    @ivar key: what our cookie is signed with; None for one that is made up at every start.
     @ivar secure: send it over https only; `auto` does so for clients that came over https.
     @ivar max_age: seconds until browsers forget it; 0.0 for the end of their session.
     """
 
     shorthand = "cookie"
 
-    cookie: Token
+    cookie: Token | None = None
+    learn: Token | None = None
+    route: Token | None = None
+    size: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = limits.STICKY_SESSIONS
+    idle: PositiveDuration = limits.STICKY_SESSION_SECONDS
     key: Text | None = None
     secure: Secure = "auto"
     http_only: StrictBool = True
@@ -128,8 +153,17 @@ class Sticky(ShortWish):
     max_age: Duration = 0.0
     path: Annotated[Text, Field(pattern=r"^/[!#-+\--:<-~]*$")] = "/"
 
+    @property
+    def name(self) -> str:
+        """Of the cookie, whoever sets it."""
+        return self.cookie or self.learn or self.route or ""
+
     @model_validator(mode="after")
     def _fit(self) -> Self:
+        way = self.only_one("cookie", "learn", "route")
+        for key, owner in _STICKY_KEYS.items():
+            if key in self.model_fields_set and owner != way:
+                raise wrong("contradiction", f"`{key}` is for `{owner}`, not for `{way}`", "remove it", at=key)
         if self.key is not None and len(self.key.encode("utf-8")) < KEY_BYTES:
             hint = "`openssl rand -hex 32` makes one"
             raise wrong("key-short", f"the key has less than {KEY_BYTES} characters", hint, at="key")

@@ -76,6 +76,13 @@ def _stickiness(asked: _Asked, say: _Say) -> None:
     sticky = asked.wish.sticky
     if sticky is None:
         return
+    if sticky.route is not None:
+        unnamed = [server.label for server in asked.wish.servers if server.name is None and not server.url.is_name]
+        if unnamed:
+            message = f"no session can name the server `{unnamed[0]}`: it has no `name`"
+            say("sticky-name", message, asked.place("sticky"), "name: what its cookies have behind the last dot")
+    if sticky.cookie is None:
+        return
     if sticky.key is None:
         message = "without a `key` the cookies mean nothing after a restart, and nothing to another process"
         hint = "key: ${STICKY_KEY}, with what `openssl rand -hex 32` says"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Coroutine
 from typing import Any
 
-from proxy.balance.sticky import StickyCookie
+from proxy.balance.view import Stickiness
 from proxy.errors import CLIENT_CLOSED, INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import within
 from proxy.flow.replay import Replay
@@ -175,14 +175,14 @@ class Forward:
         return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (head.method, head.target, lines, framing)
 
     def _with_cookie(
-        self, exchange: Exchange, response: Response, sticky: StickyCookie[ProxyClientFactory]
+        self, exchange: Exchange, response: Response, sticky: Stickiness[ProxyClientFactory]
     ) -> Response:
-        """The response, with the cookie that makes the client stick, unless it sticks already."""
-        server = exchange.server
-        if sticky.find(exchange.head.fields, self._pool.servers) is server:
+        """The response, with the cookie that makes the client stick, where one is needed."""
+        server, head = exchange.server, response.head
+        cookie = sticky.answered(server, exchange.head.fields, head.fields, exchange.scheme, server.now())
+        if cookie is None:
             return response
-        fields = response.head.fields.added((b"Set-Cookie", sticky.set_cookie(server, exchange.scheme)))
-        return response._replace(head=response.head._replace(fields=fields))
+        return response._replace(head=head._replace(fields=head.fields.added((b"Set-Cookie", cookie))))
 
     def __repr__(self) -> str:
         return f"<Forward to {self._pool!r}>"

@@ -13,8 +13,8 @@ from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.balance.catalog import tiers
 from proxy.balance.key import KeyRule
-from proxy.balance.sticky import StickyCookie
 from proxy.balance.tiers import Tiers
+from proxy.balance.view import Stickiness
 from proxy.errors import CIRCUIT_OPEN, NAME_UNRESOLVED, NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError
 from proxy.flow.walk import Promise
 from proxy.health.breaker import Breaker
@@ -93,7 +93,7 @@ class Pool:
         alarm: Alarm,
         plan: PoolPlan = PoolPlan(),  # noqa: B008 - immutable
         choice: Tiers[ProxyClientFactory] | None = None,
-        sticky: StickyCookie[ProxyClientFactory] | None = None,
+        sticky: Stickiness[ProxyClientFactory] | None = None,
         breaker: Breaker | None = None,
         random: Random | None = None,
     ) -> None:
@@ -197,7 +197,7 @@ class Pool:
         """
         sticky = self.sticky
         if sticky is not None:
-            server = sticky.find(exchange.head.fields, self.servers, tried)
+            server = sticky.find(exchange.head.fields, self.servers, tried, self.alarm.now())
             if server is not None:
                 return server
         rule = self.plan.key

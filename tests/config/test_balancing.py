@@ -68,6 +68,12 @@ def test_a_sticky_cookie_in_short_and_in_long() -> None:
     assert Sticky.model_validate(long).max_age == 3600.0
 
 
+def test_cookies_that_servers_set() -> None:
+    learned = Sticky.model_validate({"learn": "sid", "size": 10, "idle": "5m"})
+    assert (learned.name, learned.size, learned.idle) == ("sid", 10, 300.0)
+    assert Sticky.model_validate({"route": "JSESSIONID"}).name == "JSESSIONID"
+
+
 @pytest.mark.parametrize(
     "faulty",
     [
@@ -78,6 +84,11 @@ def test_a_sticky_cookie_in_short_and_in_long() -> None:
         {"cookie": "a", "path": "x"},
         {"cookie": "a", "path": "/;a"},
         {"cookie": "a", "secure": "yes"},
+        {"cookie": "a", "learn": "b"},
+        {"cookie": "a", "size": 5},
+        {"learn": "a", "key": "k" * 32},
+        {"route": "a", "idle": "1h"},
+        {"learn": "a", "size": 0},
     ],
 )
 def test_what_is_no_cookie(faulty: object) -> None:

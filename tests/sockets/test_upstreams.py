@@ -63,6 +63,8 @@ class Origin:
                 with contextlib.suppress(OSError):
                     self.send_response(origin.health if probe else origin.status)
                     self.send_header("Content-Length", str(len(body)))
+                    if self.path == "/login":
+                        self.send_header("Set-Cookie", f"sid=x{len(origin.seen)}.{origin.name}; Path=/; HttpOnly")
                     self.end_headers()
                     self.wfile.write(body)
 
@@ -212,6 +214,26 @@ def test_a_cookie_keeps_a_client_and_its_server_does_not_see_it(run_proxy: Run, 
         moved = client.get(b"/", b"Cookie: " + crumb)
         assert moved.status == 200
         assert moved.field(b"Set-Cookie") is not None
+
+
+@pytest.mark.parametrize("way", ["learn", "route"])
+def test_a_session_that_a_server_began_stays_with_it(run_proxy: Run, origins: list[Origin], way: str) -> None:
+    proxy = serve(run_proxy, origins, f"sticky: {{{way}: sid}}")
+    with proxy.connect() as client:
+        for _ in range(SERVERS):
+            first = client.get(b"/login")
+            crumb = (first.field(b"Set-Cookie") or b"").partition(b";")[0]
+            for _ in range(SERVERS + 1):
+                answer = client.get(b"/", b"Cookie: a=b; " + crumb)
+                assert (answer.body, answer.field(b"Set-Cookie")) == (first.body, None)
+    assert all(origin.cookies[1].startswith("a=b; sid=") for origin in origins if origin.cookies[1]), "theirs, not ours"
+    made_up = {client_body(proxy, b"Cookie: sid=made-up.nobody") for _ in range(SERVERS)}
+    assert len(made_up) == SERVERS, "who makes one up takes turns"
+
+
+def client_body(proxy: RunningProxy, field: bytes) -> bytes:
+    with proxy.connect() as client:
+        return client.get(b"/", field).body
 
 
 def test_a_full_queue_is_a_503_that_says_when_to_come_again(run_proxy: Run, origins: list[Origin]) -> None:
