@@ -32,6 +32,7 @@ run: ## serve config/routes.yaml on http://localhost:8080
 test: ## install what the tests need and run them
 	@.ci/venv dev
 	@.ci/peers
+	@.ci/sslyze
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: lint types floors ## lint, types, and the floors of the house

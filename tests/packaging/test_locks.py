@@ -14,6 +14,7 @@ from tests.support.proxy import ROOT
 PROGRAM = ROOT / "requirements.lock"
 BUILD = ROOT / ".ci" / "build.lock"
 DEVELOPMENT = ROOT / ".ci" / "dev.lock"
+SCANNER = ROOT / ".ci" / "sslyze.lock"
 
 
 def metadata() -> dict[str, Any]:
@@ -31,7 +32,7 @@ def test_development_uses_the_versions_that_ship(path: Path) -> None:
     assert locked(path).items() <= locked(DEVELOPMENT).items()
 
 
-@pytest.mark.parametrize("path", [PROGRAM, BUILD, DEVELOPMENT], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [PROGRAM, BUILD, DEVELOPMENT, SCANNER], ids=lambda path: path.name)
 def test_every_entry_has_hashes_and_no_address(path: Path) -> None:
     text = path.read_text()
     assert "://" not in text

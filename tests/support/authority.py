@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -62,11 +62,17 @@ class Authority:
         self_signed: bool = False,
         client: bool = True,
         common_name: str = "",
+        ocsp: str = "",
+        must_staple: bool = False,
+        crl: str = "",
     ) -> Issued:
         """A certificate for `names` (DNS or IP), valid from `since` days from now until `days` days from now.
 
         @param file: the files are FILE.crt and FILE.key; the first name by default.
         @param client: it is for clients as well as for servers.
+        @param ocsp: the URL of whoever answers whether it is revoked.
+        @param must_staple: clients want that answer in the handshake (RFC 7633).
+        @param crl: the URL of the list of those that are revoked.
         """
         key: Key = rsa.generate_private_key(65537, 2048) if use_rsa else ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
@@ -83,6 +89,8 @@ class Authority:
         above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         if not self_signed:
             builder = builder.add_extension(above, False)
+        for extension in _revocation(ocsp, must_staple, crl):
+            builder = builder.add_extension(extension, False)
         certificate = builder.sign(key if self_signed else self.key, SHA256())
         return self.write(certificate, key, file or (names[0] if names else "nobody"))
 
@@ -106,6 +114,19 @@ class Authority:
         path = self.folder / file
         path.write_bytes(builder.sign(self.key, SHA256()).public_bytes(Encoding.PEM))
         return str(path)
+
+
+def _revocation(ocsp: str, must_staple: bool, crl: str) -> Iterator[x509.ExtensionType]:
+    """What a certificate says about where to ask whether it is revoked."""
+    if ocsp:
+        where = x509.UniformResourceIdentifier(ocsp)
+        yield x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, where)])
+    if must_staple:
+        yield x509.TLSFeature([x509.TLSFeatureType.status_request])
+    if crl:
+        yield x509.CRLDistributionPoints(
+            [x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)]
+        )
 
 
 def _general(name: str) -> x509.GeneralName:
