@@ -121,7 +121,7 @@ UPSTREAM_CONNECTIONS = 256
 UPSTREAM_IDLE_CONNECTIONS = 32
 UPSTREAM_QUEUE = 512
 # Sessions of its servers that an upstream remembers, some 250 bytes each.
-STICKY_SESSIONS = 100_000
+STICKY_SESSION_COUNT = 100_000
 RETRIES = 1
 # Envoy's numbers: retries are a fifth of what is going on at most, but three are always possible.
 RETRY_SHARE = 0.2

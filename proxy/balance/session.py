@@ -33,7 +33,7 @@ class LearnedSessions(Generic[S]):
     """
 
     def __init__(
-        self, name: bytes, size: int = limits.STICKY_SESSIONS, seconds: float = limits.STICKY_SESSION_SECONDS
+        self, name: bytes, size: int = limits.STICKY_SESSION_COUNT, seconds: float = limits.STICKY_SESSION_SECONDS
     ) -> None:
         self.name = name
         self._size = size

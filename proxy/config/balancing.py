@@ -144,7 +144,7 @@ class Sticky(ShortWish):
     cookie: Token | None = None
     learn: Token | None = None
     route: Token | None = None
-    size: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = limits.STICKY_SESSIONS
+    size: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = limits.STICKY_SESSION_COUNT
     idle: PositiveDuration = limits.STICKY_SESSION_SECONDS
     key: Text | None = None
     secure: Secure = "auto"
