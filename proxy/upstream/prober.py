@@ -13,15 +13,16 @@ from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from proxy import limits
-from proxy.alarm import NEVER, Alarm
+from proxy.alarm import Alarm
 from proxy.errors import ProxyError
-from proxy.flow.walk import Promise, Walk
-from proxy.health.probe import BODY_BYTES, Expectation, Verdict, delay
+from proxy.flow.walk import Promise
+from proxy.health.probe import BODY_BYTES, Expectation, Verdict
 from proxy.message import EMPTY, Deadlines, Fields, ResponseHead
 from proxy.message.fields import Pair
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.dial import dial_error
 from proxy.upstream.factory import RESPONSE_LIMITS, ProxyClientFactory
+from proxy.upstream.rounds import Pace, Rounds
 from proxy.wire import encode_request
 
 
@@ -57,41 +58,22 @@ class Prober:
         alarm: Alarm,
         random: Random,
     ) -> None:
-        self.deadline = self.look_at = NEVER
         self._server = server
         self._plan = plan
         self._endpoint = endpoint
         self._alarm = alarm
-        self._random = random
-        self._walk: Walk[Verdict] | None = None
-        self._stopped = False
+        self._rounds = Rounds(self, Pace(plan.interval, plan.timeout), alarm, random)
 
     def start(self) -> None:
         """The first probe comes soon."""
-        self._alarm.set(self, max(delay(self._plan.interval, self._random, first=True), 0.001))
+        self._rounds.start()
 
     def stop(self) -> None:
         """No more probes."""
-        self._stopped = True
-        self._alarm.clear(self)
-        self._cancel()
+        self._rounds.stop()
 
-    def time_passed(self) -> None:
-        """The next probe is due, or the present one takes too long."""
-        if self._walk is not None:
-            self._cancel()
-            self._judge(Verdict(False, f"no answer in {self._plan.timeout:g} s"))
-            return
-        self._alarm.set(self, self._plan.timeout)
-        self._walk = walk = Walk(self._probe(), self._judge, self._failed)
-        walk.start()
-
-    def _cancel(self) -> None:
-        walk, self._walk = self._walk, None
-        if walk is not None:
-            walk.cancel(_TooLateError())
-
-    async def _probe(self) -> Verdict:
+    async def ask(self) -> Verdict:
+        """One probe."""
         plan = self._plan
         if not plan.path:
             connected = await self._endpoint.connect(Factory.forProtocol(_JustConnect))
@@ -116,29 +98,21 @@ class Prober:
         own = [(b"Host", host), (b"User-Agent", b"reverseproxy-probe"), (b"Connection", b"close")]
         return encode_request(plan.method, plan.path, [*own, *plan.fields])
 
-    def _failed(self, error: BaseException) -> None:
-        if not isinstance(error, ProxyError):
+    def answered(self, answer: Verdict) -> None:
+        self._server.probed(answer.passed, answer.why)
+
+    def failed(self, error: BaseException) -> None:
+        if not isinstance(error, ProxyError | TimeoutError):
             assert isinstance(error, Exception)
             error = dial_error(error, self._server.plan.address)
-        self._judge(Verdict(False, str(error)))
-
-    def _judge(self, verdict: Verdict) -> None:
-        self._walk = None
-        if self._stopped:
-            return
-        self._server.probed(verdict.passed, verdict.why)
-        self._alarm.set(self, delay(self._plan.interval, self._random))
+        self._server.probed(False, str(error))
 
     def __repr__(self) -> str:
-        return f"<Prober of {self._server.name}{' probing' if self._walk is not None else ''}>"
+        return f"<Prober of {self._server.name}{' probing' if self._rounds.under_way else ''}>"
 
 
 # The prober's own deadline holds.
 _NO_DEADLINES = Deadlines(*[0.0] * len(Deadlines._fields))
-
-
-class _TooLateError(Exception):
-    """The probe was given up."""
 
 
 def _ignore(head: ResponseHead) -> None:
