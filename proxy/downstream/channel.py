@@ -123,7 +123,9 @@ class ProxyChannel(Protocol):
         if self._splice is not None:
             self._splice.lost(NEAR)
         else:
-            self._drop_exchange(ProxyError(errors.CLIENT_CLOSED, reason.getErrorMessage()))
+            if self._exchange is not None:
+                self._drop_exchange(ProxyError(errors.CLIENT_CLOSED, reason.getErrorMessage()))
+            del self._writer  # which refers to us: what goes by itself is no work for the garbage collector
 
     def time_passed(self) -> None:
         """The one deadline of the present state has come."""

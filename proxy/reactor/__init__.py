@@ -6,7 +6,8 @@ reactor machinery and uvloop are imported only when a reactor is made.
 Map, in the order a connection meets it:
 
 - ``loop.py``     the reactor: which transports `listenTCP` and its five siblings use, timers, threads, signals
-- ``ports.py``    listening ports, stock Twisted but for the transport they hand out
+- ``ports.py``    listening ports, stock Twisted but for the plain way of accepting and the transport they hand out
+- ``accepted.py`` an accepted connection before anybody asks for its socket
 - ``dialing.py``  connectors, stock Twisted until the connection stands
 - ``stream.py``   the transport itself: Twisted's interfaces in front, a uvloop transport behind
 - ``sending.py``  its sending half: the queue of a turn, and producers

@@ -1,19 +1,22 @@
 """Listening ports: Twisted's own, handing out uvloop streams.
 
-Binding, accepting, `EMFILE`, lock files, adopted descriptors and stopping are Twisted's code, reached through the
-documented seam `tcp.Port.transport`; only what an accepted connection becomes is ours. It is the faster way, too:
-accepting in Python and attaching the socket costs 17 µs a connection, uvloop's own server 28 (it accepts one
-connection per poll).
+Binding, `EMFILE`, lock files, adopted descriptors and stopping are Twisted's code; ours is what an accepted
+connection becomes and, for TCP, the plain way of accepting one: without a socket object, and without the validators of
+Twisted's addresses. Accepting in Python is the faster way: uvloop's own server accepts one connection per poll.
 """
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 
+from proxy.reactor.accepted import Accepted
 from proxy.reactor.stream import Stream
 from proxy.reactor.unixstream import UNIXStream, wants_descriptors
 
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
     from proxy.reactor.loop import UvloopReactor
 
 __all__ = ["ServerStream", "TCPPort", "UNIXPort", "UNIXServerStream", "adopt"]
+
+# As Twisted's ports do: after a full batch the next may have so many more.
+_MORE_ACCEPTS = 20
+
+_log = Logger()
 
 
 class _Accepted:
@@ -33,12 +41,16 @@ class _Accepted:
     __slots__ = ()
 
     def __init__(
-        self: Any, sock: socket.socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: UvloopReactor
+        self: Any, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: UvloopReactor
     ) -> None:
         self.client = client
         self.server = server
         self.sessionno = sessionno
         super().__init__(sock, protocol, reactor)  # type: ignore[call-arg] # Stream's, in both subclasses
+
+    @property
+    def shared(self: Any) -> bool:
+        return self.server is None  # whoever had it before keeps a descriptor of its own
 
     def __repr__(self: Any) -> str:
         if self.disconnected:
@@ -94,13 +106,53 @@ class UNIXServerStream(_Accepted, UNIXStream):
 
 
 def _address(name: tuple[Any, ...]) -> IPv4Address | IPv6Address:
-    return IPv4Address("TCP", *name) if len(name) == 2 else IPv6Address("TCP", *name)
+    if len(name) != 2:
+        return IPv6Address("TCP", *name)
+    # The kernel's word needs no validator, which costs more than the rest.
+    address = IPv4Address.__new__(IPv4Address)
+    address.type = "TCP"
+    address.host, address.port = name
+    return address
 
 
 class TCPPort(tcp.Port):
     """A listening TCP port."""
 
     transport = ServerStream  # type: ignore[assignment] # it has what Twisted's ports use of tcp.Server
+
+    def doRead(self) -> None:
+        """Accept those who wait; where that fails (`EMFILE` and its kin), Twisted's code knows what to do."""
+        listening: Any = self.socket
+        accept, family = listening._accept, int(self.addressFamily)
+        accepted = 0
+        try:
+            while accepted < self.numberAccepts:
+                descriptor, client = accept()
+                accepted += 1
+                self._welcome(Accepted(descriptor, family), client)
+        except BlockingIOError:
+            self.numberAccepts = max(1, accepted)
+        except OSError:
+            super().doRead()
+        else:
+            self.numberAccepts += _MORE_ACCEPTS
+
+    def _welcome(self, connection: Accepted, client: tuple[Any, ...]) -> None:
+        """Give an accepted connection its protocol and its stream."""
+        if client[3:] > (0,):  # an IPv6 scope: its name belongs to the address
+            client = (socket.getnameinfo(client, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0], *client[1:])
+        stream = None
+        factory, reactor = cast(IProtocolFactory, self.factory), cast("UvloopReactor", self.reactor)
+        try:
+            protocol = factory.buildProtocol(_address(client))
+            if protocol is not None:
+                session, self.sessionno = self.sessionno, self.sessionno + 1
+                stream = self.transport(connection, protocol, client, self, session, reactor)
+                protocol.makeConnection(stream)
+        except BaseException:  # noqa: BLE001 - logged; a connection that cannot begin is no reason to refuse the next
+            _log.failure("while accepting a connection")
+        if stream is None:
+            os.close(connection.fileno())
 
 
 class UNIXPort(unix.Port):

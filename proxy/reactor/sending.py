@@ -65,16 +65,14 @@ class Sending:
         "producerPaused",
         "protocol",
         "reactor",
-        "socket",
         "streamingProducer",
     )
 
     bufferSize = HIGH_WATER_BYTES
 
-    def __init__(self, sock: socket.socket, protocol: Any, reactor: UvloopReactor) -> None:
+    def __init__(self, protocol: Any, reactor: UvloopReactor) -> None:
         self.reactor = reactor
         self.protocol = protocol
-        self.socket = sock
         self.connected = 1
         self.disconnected = 0
         self.disconnecting = 0
@@ -102,6 +100,14 @@ class Sending:
 
     def fail(self) -> None:
         """The protocol or a producer has raised."""
+        raise NotImplementedError
+
+    def hang_up(self) -> None:
+        """Close the socket now; `connectionLost` follows."""
+        raise NotImplementedError
+
+    @property
+    def socket(self) -> socket.socket:
         raise NotImplementedError
 
     def stopReading(self) -> None:
@@ -243,6 +249,7 @@ class Sending:
             self.producerPaused = False
             cast(IPullProducer, self.producer).resumeProducing()
         elif self.disconnecting:
+            self.hang_up()
             self.connectionLost(DONE)
         elif self._output is Output.ENDING:
             self._output = Output.ENDED

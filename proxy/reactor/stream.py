@@ -31,7 +31,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from proxy.reactor.attach import attach
+from proxy.reactor.accepted import Accepted
+from proxy.reactor.attach import Attachment, attach
 from proxy.reactor.sending import DONE, LOST, Output, Sending
 from proxy.reactor.startls import start_tls
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from proxy.reactor.loop import UvloopReactor
 
 __all__ = ["Input", "Stream"]
+
+Socket = socket.socket
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
@@ -66,16 +69,22 @@ class Stream(Sending):
     __slots__ = (
         "__dict__",  # not allocated until somebody hangs something on the transport
         "__weakref__",
+        "_attachment",
         "_input",
+        "_sock",
+        "get_buffer",
     )
 
     TLS = False
     _tlsClientDefault = False
 
-    def __init__(self, sock: socket.socket, protocol: Any, reactor: UvloopReactor) -> None:
-        super().__init__(sock, protocol, reactor)
+    def __init__(self, sock: socket.socket | Accepted, protocol: Any, reactor: UvloopReactor) -> None:
+        super().__init__(protocol, reactor)
         self._input = Input.FLOWING
-        attach(reactor.loop, self, sock)
+        self._sock = sock
+        # Where uvloop reads to. It asks for this method once per connection and calls it for every read.
+        self.get_buffer: Callable[[int], memoryview] = reactor.get_buffer
+        self._attachment: Attachment | None = attach(reactor.loop, self, sock)
         reactor.streams.add(self)
 
     @property
@@ -89,11 +98,6 @@ class Stream(Sending):
         self._uv = cast(asyncio.Transport, transport)
         # uvloop tries the kernel first; a high-water mark of 0 makes it report every remainder, and its end.
         self._uv.set_write_buffer_limits(0)
-
-    @property
-    def get_buffer(self) -> Callable[[int], memoryview]:
-        """Where uvloop reads to. It asks for this method once per connection and calls it for every read."""
-        return self.reactor.get_buffer
 
     def buffer_updated(self, size: int) -> None:
         reactor = self.reactor
@@ -116,6 +120,7 @@ class Stream(Sending):
     def connection_lost(self, exc: Exception | None) -> None:
         # After our own abort() there is nobody left to tell; otherwise a read or a write has failed.
         self.lose()
+        self._attachment = None  # which refers to us
 
     # The end
 
@@ -171,9 +176,24 @@ class Stream(Sending):
         _log.failure("Unhandled Error", failure=reason)
         self.lose(reason)
 
+    def hang_up(self) -> None:
+        """Close the socket now. Only at the end of a turn: uvloop must not be reading into our buffer."""
+        attachment, self._attachment = self._attachment, None
+        if attachment is not None:
+            if self.shared:
+                self._shutdown(socket.SHUT_RDWR)
+            self._uv = None  # which refers to us
+            attachment.close()
+
+    @property
+    def shared(self) -> bool:
+        """Whether somebody else has a descriptor of this socket: then closing ours is not enough for the peer."""
+        return False
+
     def _close(self, reset: bool) -> None:
-        # The peer hears of it now, even if another process or descriptor shares the socket. uvloop closes
-        # the descriptor at the end of the turn.
+        # The peer hears of it now; uvloop closes the descriptor in the next turn.
+        if self._attachment is None:
+            return  # it has hung up
         if reset:
             with contextlib.suppress(OSError):  # it is dead already
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -213,8 +233,9 @@ class Stream(Sending):
 
     def _apply_input(self) -> None:
         if self._uv is None:
-            # connection_made() is queued before it, and the loop does not poll in between.
-            self.reactor.loop.call_soon(self._apply_input)
+            if self._attachment is not None:
+                # connection_made() is queued before it, and the loop does not poll in between.
+                self.reactor.loop.call_soon(self._apply_input)
         elif self._input is Input.FLOWING:
             self._uv.resume_reading()
         else:
@@ -228,18 +249,26 @@ class Stream(Sending):
     def getPeer(self) -> Any:
         raise NotImplementedError
 
-    def getHandle(self) -> socket.socket:
+    @property
+    def socket(self) -> Socket:
+        """The socket, as an object; see `accepted`."""
+        sock = self._sock
+        return sock.whole() if isinstance(sock, Accepted) else sock
+
+    def getHandle(self) -> Socket:
         return self.socket
 
     def fileno(self) -> int:
         """The descriptor; -1 when it is closed."""
-        return self.socket.fileno()
+        return self._sock.fileno()
 
     def getTcpNoDelay(self) -> bool:
         """True unless switched off: uvloop switches it on. Twisted's own transports start with it off."""
         return bool(self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     def setTcpNoDelay(self, enabled: bool) -> None:
+        if enabled and isinstance(self._sock, Accepted) and self._sock.untouched:
+            return  # uvloop has done it, and many protocols ask for it on every connection
         try:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
         except OSError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
+from twisted.logger import globalLogPublisher
 
 from proxy.reactor.loop import UvloopReactor
 
@@ -31,3 +33,17 @@ def reactor() -> Iterator[UvloopReactor]:
     loop.call_soon(loop.stop)
     loop.run_forever()  # the turn in which aborted streams close their sockets
     loop.close()
+
+
+@pytest.fixture
+def failures() -> Iterator[list[BaseException]]:
+    """The exceptions that are logged meanwhile."""
+    seen: list[BaseException] = []
+
+    def observe(event: Any) -> None:
+        if "log_failure" in event:
+            seen.append(event["log_failure"].value)
+
+    globalLogPublisher.addObserver(observe)
+    yield seen
+    globalLogPublisher.removeObserver(observe)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import gc
 import socket
+import weakref
 from typing import Any
 
 import pytest
@@ -87,6 +90,82 @@ def test_many_connections_of_one_turn_are_all_accepted(reactor: UvloopReactor) -
         assert not reactor.streams
 
     converse(reactor, conversation)
+
+
+def test_one_that_cannot_begin_does_not_keep_the_next_one_out(
+    reactor: UvloopReactor, failures: list[BaseException]
+) -> None:
+    class Choosy(Keeping):
+        def buildProtocol(self, addr: Any) -> Recorder:
+            recorder = super().buildProtocol(addr)
+            if len(self.protocols) == 1:
+                raise ZeroDivisionError("not you")
+            return recorder
+
+    async def conversation() -> None:
+        factory = Choosy()
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        first, second = (Peer(reactor, socket.create_connection(("127.0.0.1", port.getHost().port))) for _ in range(2))
+        assert await first.recv() == b""
+        await second.send(b"hello")
+        await until(reactor, lambda: factory.protocols[-1].received)
+
+    converse(reactor, conversation)
+    assert [str(failure) for failure in failures] == ["not you"]
+
+
+def test_where_accepting_fails_twisted_knows_what_to_do(reactor: UvloopReactor) -> None:
+    class Full:
+        """A listening socket, while the process has no descriptors left for once."""
+
+        def __init__(self, whole: socket.socket) -> None:
+            self.whole = whole
+            self.failed = 0
+
+        def _accept(self) -> Any:
+            self.failed += 1
+            raise OSError(errno.EMFILE, "too many open files")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.whole, name)
+
+    async def conversation() -> None:
+        factory = Keeping()
+        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        port.socket = full = Full(port.socket)
+        peer = Peer(reactor, socket.create_connection(("127.0.0.1", port.getHost().port)))
+        await peer.send(b"hello")
+        await until(reactor, lambda: factory.protocols and factory.protocols[0].received)
+        assert full.failed
+        stream: Any = factory.protocols[0].transport
+        stream.loseConnection()
+        assert await peer.recv() == b""
+
+    converse(reactor, conversation)
+
+
+def test_what_is_over_leaves_nothing_to_the_garbage_collector(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        factory = Keeping()
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        peer = Peer(reactor, socket.create_connection(("127.0.0.1", port.getHost().port)))
+        await until(reactor, lambda: factory.protocols)
+        transport = factory.protocols[0].transport
+        gone = weakref.ref(transport)
+        transport.write(b"bye")
+        transport.loseConnection()
+        assert await peer.read_to_end() == b"bye"
+        del transport
+        factory.protocols.clear()
+        reactor.serving = None
+        await until(reactor, lambda: gone() is None)
+
+    gc.collect()
+    gc.disable()
+    try:
+        converse(reactor, conversation)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", ["door.sock", "\0reactor-test-door"])

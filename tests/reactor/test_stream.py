@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from proxy.reactor.loop import READ_BYTES, UvloopReactor
@@ -25,20 +22,6 @@ class HalfCloseable(Recorder):
 
     def writeConnectionLost(self) -> None:
         self.halves.append("write")
-
-
-@pytest.fixture
-def failures() -> Iterator[list[BaseException]]:
-    """The exceptions that are logged meanwhile."""
-    seen: list[BaseException] = []
-
-    def observe(event: Any) -> None:
-        if "log_failure" in event:
-            seen.append(event["log_failure"].value)
-
-    globalLogPublisher.addObserver(observe)
-    yield seen
-    globalLogPublisher.removeObserver(observe)
 
 
 def test_data_arrives_in_order_and_in_pieces_of_68_kib_at_most(reactor: UvloopReactor) -> None:
