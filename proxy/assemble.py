@@ -188,7 +188,7 @@ def assemble(
     root = Root(router, nodes)
 
     # Inward: one site for each listener, all with the same tree and the same log.
-    servers = [tls_of(config, listener, alarm, standing) for listener in config.listen]
+    servers = [tls_of(config, listener, reactor, alarm, standing) for listener in config.listen]
     keyrings = tuple(server.keyring for server in servers if server is not None)
     admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings))
     access_log = open_access_log(config, reactor, standing)  # after all else that may fail
@@ -231,14 +231,14 @@ def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: T
     )
 
 
-def tls_of(config: Config, listener: ListenerWish, alarm: Alarm, standing: House | None) -> TlsServer | None:
+def tls_of(
+    config: Config, listener: ListenerWish, reactor: Any, alarm: Alarm, standing: House | None
+) -> TlsServer | None:
     """TLS for `listener`, if it is to have that."""
-    keyring = None
-    for one in standing.listeners if standing is not None else ():
-        if one.description == listener.endpoint and one.site.tls is not None:
-            keyring = one.site.tls.keyring
+    known = {one.description: one.site.tls for one in (standing.listeners if standing is not None else ())}
+    before = known.get(listener.endpoint)
     try:
-        return tls_server(config, listener, alarm, keyring)
+        return tls_server(config, listener, alarm, before.keyring if before is not None else None, reactor)
     except CertificateError as error:
         raise AssemblyError(("listen", config.listen.index(listener), "tls"), str(error)) from error
 

@@ -114,6 +114,20 @@ CERTIFICATE_LOOK_SECONDS = 5.0
 CERTIFICATE_WARN_SECONDS = 86400.0
 # Authorities that renew by themselves do so with a third of a certificate's life left: 30 days of 90.
 CERTIFICATE_WARN_DAYS = 14
+# Responders of public authorities answer in a tenth of a second, and their answers have 500 bytes to 3 KiB.
+OCSP_SECONDS = 10.0
+OCSP_RESPONSE_BYTES = 64 * KIB
+# Who cannot be asked now is asked again soon, then less and less often.
+OCSP_RETRY_SECONDS = 10.0
+OCSP_RETRY_LONGEST_SECONDS = 3600.0
+# Answers count for days: who asks once a day learns of a revocation within one.
+OCSP_RENEW_SECONDS = 86400.0
+# An answer that does not say until when it counts (RFC 6960 section 4.2.2.1).
+OCSP_UNDATED_SECONDS = 86400.0
+# By how much the clock of a responder may be ahead of ours.
+OCSP_SKEW_SECONDS = 300.0
+# Thousands of certificates of one authority do not all ask at once.
+OCSP_AT_ONCE = 4
 
 # --- counts -----------------------------------------------------------------------------------------------
 REQUESTS_PER_CONNECTION = 1000

@@ -82,6 +82,7 @@ class ListenerTls(ShortWish):
     @ivar certificates: the first one is for clients that name no host.
     @ivar policy: versions and ciphers, see docs/tls.md.
     @ivar unknown_names: clients that name a host which no certificate is for are refused, or get the first one.
+    @ivar staple: whether clients get OCSP responses for certificates that name a responder.
     """
 
     shorthand = "issuer"
@@ -92,6 +93,7 @@ class ListenerTls(ShortWish):
     min_version: Literal["1.2", "1.3"] | None = None
     unknown_names: Literal["refuse", "default"] = "refuse"
     hsts: Hsts | None = None
+    staple: Literal["auto", "off"] = "auto"
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -53,6 +53,12 @@ class Pair(NamedTuple):
         return self.chain[0]
 
     @property
+    def issuer(self) -> x509.Certificate | None:
+        """The certificate above the server's own, if the file has it."""
+        above = self.chain[1] if len(self.chain) > 1 else None
+        return above if above is not None and above.subject == self.leaf.issuer else None
+
+    @property
     def not_after(self) -> datetime:
         return self.leaf.not_valid_after_utc
 

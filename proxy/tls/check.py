@@ -22,6 +22,7 @@ from proxy.tls.certificates import (
     load_pair,
     load_revoked,
 )
+from proxy.tls.ocsp import must_staple, responder_of
 
 
 def check_files(loaded: Loaded, now: float) -> list[Problem]:
@@ -68,6 +69,7 @@ class _Check:
             if pair is not None:
                 self._names(at, certificate, pair)
                 self._shadows(at, certificate, pair, taken)
+                self._staple(at, wish, certificate.cert, pair)
 
     def _pair(self, path: Path, cert: str, key: str) -> Pair | None:
         """The pair, if it can be used; and whatever is doubtful about it."""
@@ -122,6 +124,21 @@ class _Check:
                     self._say(path, "certificate-twice", message)
             taken.setdefault((name, pair.kind), wish)
 
+    def _staple(self, path: Path, wish: ListenerTls, cert: str, pair: Pair) -> None:
+        """Whether clients can get the OCSP response that a certificate makes them want."""
+        url = responder_of(pair.leaf)
+        if url and pair.issuer is None and wish.staple == "auto":
+            why, hint = "its file lacks the certificate of its issuer", "append that, or write `staple: off`"
+        elif not url:
+            why, hint = "it names nobody who gives one", "have it issued anew without must-staple"
+        else:
+            why, hint = "", "remove `staple: off`"
+        if must_staple(pair.leaf) and (why or wish.staple == "off"):
+            message = f"clients may refuse {cert}: it needs an OCSP response, and {why or '`staple: off` forbids that'}"
+            self._say((*path, "cert"), "must-staple", message, hint)
+        elif why and url:
+            self._say((*path, "cert"), "staple", f"{cert} gets no OCSP responses: {why}", hint)
+
     # --- both ends ----------------------------------------------------------------------------------------
 
     def _authorities(self, path: Path, file: str) -> None:
@@ -166,3 +183,4 @@ def warning_codes() -> Iterator[str]:
     """Every code that may come up, for the page that explains them."""
     yield from ("certificate", "key-readable", "certificate-chain", "certificate-early", "certificate-expired")
     yield from ("certificate-expires", "certificate-name", "certificate-twice", "tls-unverified")
+    yield from ("must-staple", "staple")

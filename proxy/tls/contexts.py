@@ -7,7 +7,7 @@ session tickets) changes by a new context; connections that exist keep the one t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from OpenSSL import SSL, crypto
 
@@ -18,6 +18,10 @@ from proxy.tls.policies import Policy
 _COMMON_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
 _SERVER_OPTIONS = _COMMON_OPTIONS | SSL.OP_CIPHER_SERVER_PREFERENCE
 _COMMON_MODES = SSL.MODE_RELEASE_BUFFERS
+
+
+#: OpenSSL's callback: the connection, whose certificate has been chosen, and nothing of interest.
+Staple = Callable[[SSL.Connection, Any], bytes]
 
 
 class ClientPolicy(NamedTuple):
@@ -95,11 +99,13 @@ def server_context(
     policy: Policy,
     client: ClientPolicy | None,
     protocols: Sequence[bytes],
+    staple: Staple | None = None,
 ) -> SSL.Context:
     """The context of one host.
 
     @param files: one certificate, or one for each kind of key; OpenSSL takes what the client can verify.
     @param protocols: what is spoken on top (ALPN), the preferred one first.
+    @param staple: the OCSP response for a client that asks for one; b"" for none. Must not fail.
     @raise CertificateError: something in the files cannot be used.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -109,6 +115,8 @@ def server_context(
     for pair in files:
         _use(context, pair)
     context.set_alpn_select_callback(_chooser(protocols))
+    if staple is not None:
+        context.set_ocsp_server_callback(staple)
     context.set_session_id(b"reverseproxy")  # the keys are this context's own: sessions cannot leave it
     if client is None:
         context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)

@@ -24,6 +24,7 @@ from proxy.alarm import NEVER, Alarm
 from proxy.tls.certificates import CertificateError, Pair, days_left, signature
 from proxy.tls.contexts import CertificateFiles, ClientPolicy, server_context
 from proxy.tls.policies import Policy
+from proxy.tls.stapling import Stapling
 from proxy.tls.table import NameTable
 
 log = Logger()
@@ -38,11 +39,13 @@ class HostPlan(NamedTuple):
     @ivar files: a certificate, or one for each kind of key.
     @ivar names: what it answers to; those of its first certificate where there are none.
     @ivar client: what it asks of clients.
+    @ivar staple: whether clients get OCSP responses, where its certificate names who gives them.
     """
 
     files: tuple[CertificateFiles, ...]
     names: tuple[str, ...] = ()
     client: ClientPolicy | None = None
+    staple: bool = True
 
     def paths(self) -> tuple[str, ...]:
         """Every file that its context depends on."""
@@ -60,10 +63,17 @@ class Host:
     """
 
     def __init__(
-        self, plan: HostPlan, policy: Policy, protocols: Sequence[bytes], now: float, pairs: tuple[Pair, ...] = ()
+        self,
+        plan: HostPlan,
+        policy: Policy,
+        protocols: Sequence[bytes],
+        now: float,
+        pairs: tuple[Pair, ...] = (),
+        stapling: Stapling | None = None,
     ) -> None:
         self.plan = plan
         self.client = plan.client
+        self.stapling = stapling if plan.staple else None
         self._policy = policy
         self._protocols = protocols
         self._seen = self._used = signature(plan.paths())
@@ -76,7 +86,10 @@ class Host:
         @raise CertificateError: something in the files cannot be used; the old context stays.
         """
         pairs = pairs or tuple(files.load() for files in self.plan.files)
-        self.context: SSL.Context = server_context(self.plan.files, self._policy, self.client, self._protocols)
+        staple = self.stapling.staple(pairs) if self.stapling is not None else None
+        self.context: SSL.Context = server_context(
+            self.plan.files, self._policy, self.client, self._protocols, staple
+        )
         self.pairs: tuple[Pair, ...] = pairs
         self.made_at = now
 
@@ -107,6 +120,7 @@ class Keyring:
 
     @param strict: names that nobody has are refused, rather than given the default's certificate.
     @param loaded: what is in files that have been read.
+    @param stapling: who sees to OCSP responses; None for nobody.
     @raise CertificateError: something in the files cannot be used.
     """
 
@@ -120,11 +134,20 @@ class Keyring:
         strict: bool = True,
         loaded: Mapping[CertificateFiles, Pair] = MappingProxyType({}),
         now: Callable[[], float] = time.time,
+        stapling: Stapling | None = None,
     ) -> None:
         self.deadline = self.look_at = NEVER
         self._made_of = (tuple(plans), policy, strict)
+        self.stapling = stapling
         self.hosts = [
-            Host(plan, policy, protocols, now(), tuple(loaded[files] for files in plan.files if files in loaded))
+            Host(
+                plan,
+                policy,
+                protocols,
+                now(),
+                tuple(loaded[files] for files in plan.files if files in loaded),
+                stapling,
+            )
             for plan in plans
         ]
         self._alarm = alarm
@@ -137,6 +160,8 @@ class Keyring:
         self._table = NameTable(self.hosts[0], strict=self._strict)
         for host in self.hosts:
             self._table.add(host.names, host)
+        if self.stapling is not None:
+            self.stapling.want(pair for host in self.hosts if host.stapling is not None for pair in host.pairs)
 
     def is_for(self, plans: Sequence[HostPlan], policy: Policy, strict: bool) -> bool:
         """Whether one made of these would be the same."""
@@ -163,9 +188,13 @@ class Keyring:
         """Look at the files from now on."""
         self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
         self._warn()
+        if self.stapling is not None:
+            self.stapling.start()
 
     def stop(self) -> None:
         self._alarm.clear(self)
+        if self.stapling is not None:
+            self.stapling.stop()
 
     def time_passed(self) -> None:
         self.look()
@@ -183,6 +212,8 @@ class Keyring:
             renewed |= self._renew(host, now, changed)
         if renewed:
             self._arrange()
+        if self.stapling is not None:
+            self.stapling.look()
         if now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
             self._warn()
 
@@ -199,6 +230,8 @@ class Keyring:
 
     def _warn(self) -> None:
         self._warned_at = now = self._now()
+        if self.stapling is not None:
+            self.stapling.warn()
         for host in self.hosts:
             left = days_left(host.not_after, now)
             if left < limits.CERTIFICATE_WARN_DAYS:

@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -20,7 +22,9 @@ from proxy.tls.guard import Guard
 from proxy.tls.internal import Internal
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
+from proxy.tls.responder import Responders
 from proxy.tls.server import TlsServer
+from proxy.tls.stapling import Stapling
 
 log = Logger()
 
@@ -29,11 +33,12 @@ PROTOCOLS = (b"http/1.1",)
 
 
 def tls_server(
-    config: Config, listener: Listener, alarm: Alarm, standing: Keyring | None = None
+    config: Config, listener: Listener, alarm: Alarm, standing: Keyring | None = None, reactor: Any = None
 ) -> TlsServer | None:
     """TLS for `listener`; None where it has none.
 
     @param standing: the keyring that it has now: kept, if it would be the same.
+    @param reactor: to ask for OCSP responses with; without it there are none.
     @raise CertificateError: a file cannot be used.
     """
     wish = listener.tls
@@ -41,10 +46,15 @@ def tls_server(
         return None
     loaded: dict[CertificateFiles, Pair] = {}
     plans = host_plans(wish, loaded) if wish.certificates is not None else (internal_plan(config),)
+    plans = tuple(plan._replace(staple=wish.staple == "auto") for plan in plans)
     chosen = policy(wish.policy, wish.min_version)
     strict = wish.unknown_names == "refuse" and wish.issuer is None
     if standing is None or not standing.is_for(plans, chosen, strict):
-        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded)
+        stapling = None
+        if reactor is not None:
+            known = standing.stapling if standing is not None else None
+            stapling = Stapling(Responders(reactor).ask, time.time, Random(os.urandom(16)), known)
+        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded, stapling=stapling)
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake)
 
 

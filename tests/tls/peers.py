@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from random import Random
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -16,7 +17,9 @@ from proxy.errors import ProxyError
 from proxy.message import Peer
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
+from proxy.tls.responder import Ask
 from proxy.tls.server import TlsServer
+from proxy.tls.stapling import Stapling
 from tests.support.ends import End
 
 ADDRESS = IPv4Address("TCP", "203.0.113.7", 51000)
@@ -104,13 +107,18 @@ class Client:
 class Stage:
     """A TLS listener in memory."""
 
-    def __init__(self, *plans: HostPlan, strict: bool = True, policy_name: str = "intermediate") -> None:
+    def __init__(
+        self, *plans: HostPlan, strict: bool = True, policy_name: str = "intermediate", ask: Ask | None = None
+    ) -> None:
         self.clock = Clock()
         self.alarm = Alarm(self.clock, self.clock.seconds)
         self.site = Site()
         self.wall = 1_000.0
         protocols, chosen = (b"http/1.1",), policy(policy_name)
-        self.keyring = Keyring(plans, chosen, protocols, self.alarm, strict=strict, now=lambda: self.wall)
+        stapling = Stapling(ask, lambda: self.wall, Random(1)) if ask is not None else None
+        self.keyring = Keyring(
+            plans, chosen, protocols, self.alarm, strict=strict, now=lambda: self.wall, stapling=stapling
+        )
         self.server = TlsServer(self.keyring, self.alarm, protocols, 10.0)
 
     @property

@@ -8,6 +8,7 @@ import pytest
 from proxy.config import load_text
 from proxy.tls.check import check_files, warning_codes
 from tests.support.authority import Authority, Issued
+from tests.support.ocsp import with_issuer
 from tests.support.proxy import ROOT
 
 ROUTES = "routes: [{path: /, respond: 204}]\n"
@@ -145,3 +146,27 @@ routes: [{{path: /, split: [a, b, c]}}]
 def test_every_code_is_explained() -> None:
     page = (ROOT / "docs" / "tls.md").read_text()
     assert {code for code in warning_codes() if f"`{code}`" not in page} == set()
+
+
+def test_responses_that_cannot_be_stapled(authority: Authority) -> None:
+    url = "http://ocsp.test/"
+    alone = authority.issue("a.test", ocsp=url)
+    assert said(listening(written(alone))) == [
+        f"5:18 warning staple: {alone.cert} gets no OCSP responses: its file lacks the certificate of its issuer"
+    ]
+    assert said(listening(written(alone)).replace("certificates:", "staple: off\n      certificates:")) == []
+    must = authority.issue("b.test", ocsp=url, must_staple=True)
+    needs = f"clients may refuse {must.cert}: it needs an OCSP response, and "
+    assert said(listening(written(must))) == [
+        f"5:18 warning must-staple: {needs}its file lacks the certificate of its issuer"
+    ]
+    with_issuer(authority, must)
+    assert said(listening(written(must))) == []
+    assert said(listening(written(must)).replace("certificates:", "staple: off\n      certificates:")) == [
+        f"6:18 warning must-staple: {needs}`staple: off` forbids that"
+    ]
+    nobody = authority.issue("c.test", must_staple=True)
+    assert said(listening(written(nobody))) == [
+        f"5:18 warning must-staple: clients may refuse {nobody.cert}: it needs an OCSP response, and it names nobody"
+        " who gives one"
+    ]

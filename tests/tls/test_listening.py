@@ -107,3 +107,25 @@ def test_where_the_proxy_keeps_things() -> None:
     assert state_folder(None, {"XDG_STATE_HOME": "/home/a/state"}) == Path("/home/a/state/reverseproxy")
     assert state_folder(None, {"HOME": "/home/a"}) == Path("/home/a/.local/state/reverseproxy")
     assert state_folder(None, {}) == Path("/var/lib/reverseproxy")
+
+
+def test_responses_are_stapled_unless_that_is_off(authority: Authority) -> None:
+    entry = written(authority.issue("a.test", ocsp="http://ocsp.test/"))
+    for more, staple in (("", True), (", staple: auto", True), (", staple: off", False)):
+        made = listening(entry, more=more)
+        server = tls_server(made, made.listen[0], alarm(), reactor=Clock())
+        assert server is not None and server.keyring.stapling is not None
+        assert (server.keyring.hosts[0].stapling is not None) is staple
+
+
+def test_a_keyring_that_differs_knows_what_the_one_before_knew(authority: Authority) -> None:
+    entry = written(authority.issue("a.test", ocsp="http://ocsp.test/"))
+    made = listening(entry)
+    first = tls_server(made, made.listen[0], alarm(), reactor=Clock())
+    assert first is not None and first.keyring.stapling is not None
+    pair = first.keyring.hosts[0].pairs[0]
+    changed = listening(entry, written(authority.issue("b.test")))
+    second = tls_server(changed, changed.listen[0], alarm(), first.keyring, Clock())
+    assert second is not None and second.keyring.stapling is not None
+    assert second.keyring is not first.keyring
+    assert second.keyring.stapling.entry(pair) is first.keyring.stapling.entry(pair)
