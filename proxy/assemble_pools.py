@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -20,10 +20,11 @@ from proxy.balance.view import Stickiness
 from proxy.config import Config
 from proxy.config.address import Address as ServerAddress
 from proxy.config.balancing import Sticky
-from proxy.config.health import Health
+from proxy.config.health import AgentWish, Health
 from proxy.config.retrying import Retries
 from proxy.config.tls import UpstreamTls
 from proxy.config.upstreams import Server, Upstream
+from proxy.health.agent import Agent
 from proxy.health.breaker import Breaker, BreakerPolicy
 from proxy.health.condition import Condition
 from proxy.health.ejection import Ejection, EjectionPolicy
@@ -33,8 +34,9 @@ from proxy.health.threshold import Threshold
 from proxy.policy.resolution import Question, ResolutionPolicy, Target
 from proxy.policy.retry import RetryPolicy
 from proxy.tls.client import ClientPlan, ClientTls, TlsEndpoint
+from proxy.upstream.agent_check import AgentCheck, AgentPlan
 from proxy.upstream.dial import Address, endpoint_for
-from proxy.upstream.factory import ProxyClientFactory, ServerPlan
+from proxy.upstream.factory import Attendant, ProxyClientFactory, ServerPlan
 from proxy.upstream.names import Resolver, system_resolver
 from proxy.upstream.pool import Pool, PoolPlan
 from proxy.upstream.prober import ProbePlan, Prober
@@ -94,16 +96,16 @@ class PoolBuilder:
 
     def _entry(self, server: Server, upstream: Upstream, standing: Pool | None) -> ProxyClientFactory | Named:
         """What stands for one line of `servers`: a server, or a name for as many as it resolves to."""
-        url = server.url
+        url, weight = server.url, server.weight * weight_unit(upstream)
         if not url.is_name:
-            return self._server(server.label, server, upstream, self._address(url), server.weight, server.rank)
+            return self._server(server.label, server, upstream, self._address(url), weight, server.rank)
 
         def make(target: Target) -> ProxyClientFactory:
             address = Address(target.host, target.port, other=target.other)
             label = f"{server.name or url.host}@{address}"
             return serving(standing, self._server(label, server, upstream, address, target.weight, target.rank))
 
-        return Named(Question(url.host, url.port, url.kind == "srv"), make, server.weight, server.rank)
+        return Named(Question(url.host, url.port, url.kind == "srv"), make, weight, server.rank)
 
     def _server(
         self, label: str, wish: Server, upstream: Upstream, address: Address, weight: int, rank: int
@@ -119,16 +121,24 @@ class PoolBuilder:
             idle_connections=upstream.idle_connections,
             idle_seconds=upstream.idle,
             idle_max_seconds=upstream.idle_max,
-            watch=repr((connect, upstream.health, upstream.ejection, wish.url.secure, upstream.tls)),
+            weight_unit=weight_unit(upstream),
+            watch=repr((connect, upstream.health, upstream.agent, upstream.ejection, wish.url.secure, upstream.tls)),
         )
         endpoint = self._endpoint(wish, upstream, address, connect)
         server = ProxyClientFactory(plan, endpoint, self._alarm, condition_of(upstream))
-        health = upstream.health
+        server.attendants = tuple(self._attendants(server, wish, upstream))
+        return server
+
+    def _attendants(self, server: ProxyClientFactory, wish: Server, upstream: Upstream) -> Iterator[Attendant]:
+        """Those who ask the server, or the agent beside it, how it is."""
+        address, health, agent = server.plan.address, upstream.health, upstream.agent
         if health is not None:
             asked = address._replace(port=health.port) if health.port is not None and not address.path else address
             endpoint = self._endpoint(wish, upstream, asked, health.timeout)
-            server.prober = Prober(server, probe_plan(health), endpoint, self._alarm, self._random)
-        return server
+            yield Prober(server, probe_plan(health), endpoint, self._alarm, self._random)
+        if agent is not None and not address.path:
+            endpoint = endpoint_for(self._reactor, address._replace(port=agent.port), agent.timeout)
+            yield AgentCheck(server, agent_plan(agent), endpoint, self._alarm, self._random)
 
     def _endpoint(self, wish: Server, upstream: Upstream, address: Address, seconds: float) -> IStreamClientEndpoint:
         """What connects to `address` within `seconds`, TLS included where it is spoken there."""
@@ -227,7 +237,17 @@ def condition_of(wish: Upstream) -> Condition:
     if wish.ejection is not None:
         out = wish.ejection
         ejection = Ejection(EjectionPolicy(out.failures, out.first, out.longest, out.share))
-    return Condition(threshold, ejection)
+    return Condition(threshold, ejection, Agent() if wish.agent is not None else None)
+
+
+def weight_unit(wish: Upstream) -> int:
+    """What a weight of 1 is: agents speak of percent, and half of 1 has to be a whole number."""
+    return 1 if wish.agent is None else 100
+
+
+def agent_plan(wish: AgentWish) -> AgentPlan:
+    """How agents are asked."""
+    return AgentPlan((wish.send or "").encode("utf-8"), wish.interval, wish.timeout)
 
 
 def breaker_of(wish: Upstream) -> Breaker | None:

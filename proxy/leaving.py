@@ -101,8 +101,7 @@ def unwatch(pool: Pool) -> None:
     if pool.roster is not None:
         pool.roster.stop()
     for server in pool.servers:
-        if server.prober is not None:
-            server.prober.stop()
+        server.unwatch()
 
 
 def release(pool: Pool) -> None:

@@ -88,7 +88,7 @@ def test_what_is_not_asked_for_is_not_there() -> None:
     assert pool.plan.retry == RetryPolicy()
     assert pool.plan.key is None
     for server in pool.servers:
-        assert server.prober is None
+        assert server.attendants == ()
         assert server.condition.threshold is None
         assert server.condition.ejection is not None
 

@@ -140,7 +140,7 @@ def _split(split: dict[str, Any], colors: Ink) -> list[str]:
 
 def _server(server: dict[str, Any]) -> tuple[str, ...]:
     """A server of which nothing is known but what is written."""
-    return server["name"], f"weight {server['weight']}", f"rank {server['priority']}" if server["priority"] else ""
+    return server["name"], f"weight {server['weight']:g}", f"rank {server['priority']}" if server["priority"] else ""
 
 
 def _upstream(upstream: dict[str, Any], colors: Ink, live: bool) -> list[str]:

@@ -77,7 +77,7 @@ def server_lines(servers: list[dict[str, Any]], colors: Ink) -> list[str]:
         latency = f"{one['latency_ms']:g} ms" if one.get("latency_ms") else "-"
         counts = f"{one.get('in_flight', 0)} in flight", f"{one.get('idle', 0)} idle", latency
         asked = f"{one.get('requests', 0)} requests", f"{one.get('failures', 0)} failed"
-        rank = f"weight {one.get('weight', 1)}" + (f", rank {one['priority']}" if one.get("priority") else "")
+        rank = f"weight {one.get('weight', 1):g}" + (f", rank {one['priority']}" if one.get("priority") else "")
         why = one.get("why") or ""
         rows.append((str(one.get("state", "")), one["name"], _address(one), rank, *counts, *asked, why))
     width = max((len(row[0]) for row in rows), default=0)

@@ -17,6 +17,7 @@ from proxy.config.values import (
     Regex,
     ShortWish,
     StrictInt,
+    Text,
     Token,
     Wish,
     shown,
@@ -69,6 +70,11 @@ def _probe(value: Any) -> Any:
     """`tcp` is short for {tcp: true}, and false takes back what `defaults` say."""
     if value == "tcp":
         return {"tcp": True}
+    return None if value is False else value
+
+
+def off(value: Any) -> Any:
+    """`false` takes back what `defaults` say."""
     return None if value is False else value
 
 
@@ -135,6 +141,21 @@ class Health(ShortWish):
         return self
 
 
+class AgentWish(ShortWish):
+    """Ask an agent beside every server how much the server wants to do: HAProxy's agent check.
+
+    @ivar port: where the agents listen, on the addresses of their servers.
+    @ivar send: what an agent is told first; None for nothing.
+    """
+
+    shorthand = "port"
+
+    port: Annotated[StrictInt, Field(ge=1, le=65535)]
+    send: Text | None = None
+    interval: PositiveDuration = limits.PROBE_SECONDS
+    timeout: PositiveDuration = limits.PROBE_TIMEOUT_SECONDS
+
+
 class EjectionWish(Wish):
     """Leave a server alone that fails requests.
 
@@ -180,5 +201,6 @@ class BreakerWish(Wish):
 
 
 OptionalHealth = Annotated[Health | None, BeforeValidator(_probe)]
+OptionalAgent = Annotated[AgentWish | None, BeforeValidator(off)]
 OptionalEjection = Annotated[EjectionWish | None, BeforeValidator(_default_or_off)]
 OptionalBreaker = Annotated[BreakerWish | None, BeforeValidator(_default_or_off)]

@@ -72,6 +72,12 @@ def _probes(asked: _Asked, say: _Say) -> None:
         say("no-effect", message, asked.place("health", "port"))
 
 
+def _agents(asked: _Asked, say: _Say) -> None:
+    if asked.wish.agent is not None and any(server.url.kind == "unix" for server in asked.wish.servers):
+        message = "a server on a UNIX socket has no address where an agent could listen: it is not asked"
+        say("no-effect", message, asked.place("agent"))
+
+
 def _stickiness(asked: _Asked, say: _Say) -> None:
     sticky = asked.wish.sticky
     if sticky is None:
@@ -125,4 +131,4 @@ def _branches(config: Config, say: _Say) -> None:
                 say("duplicate-branch", f"`{name}` is in this split twice", at, "add up their weights")
 
 
-_RULES = (_weights, _probes, _stickiness, _useless, _tls)
+_RULES = (_weights, _probes, _agents, _stickiness, _useless, _tls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
@@ -10,7 +10,7 @@ from proxy import limits
 from proxy.config.address import Address, parse_address
 from proxy.config.balancing import Balance, Panic, Sticky
 from proxy.config.bounds import UpstreamTimeouts
-from proxy.config.health import EjectionWish, OptionalBreaker, OptionalEjection, OptionalHealth
+from proxy.config.health import EjectionWish, OptionalAgent, OptionalBreaker, OptionalEjection, OptionalHealth, off
 from proxy.config.retrying import Queue, Retries
 from proxy.config.tls import UpstreamTls
 from proxy.config.values import (
@@ -67,10 +67,6 @@ class Server(ShortWish):
         return self.name or self.url.text
 
 
-def _off(value: Any) -> Any:
-    return None if value is False else value
-
-
 class UpstreamSettings(Wish):
     """How servers are chosen, watched and spoken to.
 
@@ -87,8 +83,9 @@ class UpstreamSettings(Wish):
     balance: Balance = Balance(algorithm="round_robin")
     slow_start: Duration = 0.0
     panic: Panic = None
-    sticky: Annotated[Sticky | None, BeforeValidator(_off)] = None
+    sticky: Annotated[Sticky | None, BeforeValidator(off)] = None
     health: OptionalHealth = None
+    agent: OptionalAgent = None
     ejection: OptionalEjection = EjectionWish()
     breaker: OptionalBreaker = None
     queue: Queue = Queue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from proxy.health.agent import Agent, Mode, Report
 from proxy.health.change import Change
 from proxy.health.ejection import Company, Ejection
 from proxy.health.threshold import Health, Threshold
@@ -14,15 +15,19 @@ class Condition:
 
     @param threshold: active health; None where nobody probes.
     @param ejection: passive health; None where it is switched off.
+    @param agent: what stands beside it and speaks for it; None where nothing does.
     @ivar usable: whether requests may go there.
     @ivar since: when it last became usable, in seconds of the monotonic clock; slow start counts from here.
     """
 
-    __slots__ = ("ejection", "since", "threshold", "usable")
+    __slots__ = ("agent", "ejection", "since", "threshold", "usable")
 
-    def __init__(self, threshold: Threshold | None = None, ejection: Ejection | None = None) -> None:
+    def __init__(
+        self, threshold: Threshold | None = None, ejection: Ejection | None = None, agent: Agent | None = None
+    ) -> None:
         self.threshold = threshold
         self.ejection = ejection
+        self.agent = agent
         self.since = -inf
         self.usable = self._judge()
 
@@ -33,6 +38,11 @@ class Condition:
         if passed and changes[0] is not None and self.ejection is not None:
             changes.append(self.ejection.pardon("probes find it well"))
         return self._settle(changes, now)
+
+    def reported(self, report: Report, now: float) -> list[Change]:
+        """Its agent has spoken."""
+        assert self.agent is not None
+        return self._settle([*self.agent.heard(report)], now)
 
     def passed(self, now: float) -> None:
         """A request went well."""
@@ -61,6 +71,8 @@ class Condition:
     def _judge(self) -> bool:
         if self.ejection is not None and self.ejection.ejected:
             return False
+        if self.agent is not None and not self.agent.usable:
+            return False
         return self.threshold is None or self.threshold.good or self.threshold.state is Health.UNKNOWN
 
     @property
@@ -68,6 +80,9 @@ class Condition:
         """The state in one word, for people: `up`, `down`, `ejected`, `unknown`, ..."""
         if self.ejection is not None and self.ejection.ejected:
             return "ejected"
+        agent = self.agent
+        if agent is not None and not agent.usable:
+            return agent.mode.value if agent.mode is Mode.MAINTENANCE else agent.word.value
         return "up" if self.threshold is None else self.threshold.state.value
 
     @property

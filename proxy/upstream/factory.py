@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 from typing import Protocol as Interface
 
@@ -13,6 +14,7 @@ from twisted.internet.protocol import ClientFactory
 from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import ProxyError
+from proxy.health.agent import Report
 from proxy.health.change import Change
 from proxy.health.condition import Condition
 from proxy.health.ejection import Company, is_servers_failure
@@ -32,6 +34,7 @@ class ServerPlan(NamedTuple):
     @ivar name: unique in its upstream, stable over restarts.
     @ivar authority: its own name, for Host where the client's is not kept.
     @ivar weight: its share of the load; 0 takes nothing new.
+    @ivar weight_unit: what a weight of 1 in the configuration is here: an agent speaks of hundredths.
     @ivar priority: 0 is used first; backups have more.
     @ivar connections: how many exchanges it may have at once; 0 is no limit.
     @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
@@ -43,6 +46,7 @@ class ServerPlan(NamedTuple):
     address: Address
     authority: bytes = b""
     weight: int = 1
+    weight_unit: int = 1
     priority: int = 0
     connections: int = limits.UPSTREAM_CONNECTIONS
     idle_connections: int = limits.UPSTREAM_IDLE_CONNECTIONS
@@ -71,6 +75,9 @@ class Owner(Interface):
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
         """What is thought of the server is other than before."""
 
+    def reweighed(self, server: ProxyClientFactory) -> None:
+        """Its weight is another one."""
+
     def company(self, server: ProxyClientFactory) -> Company:
         """The other servers, as far as it matters whether this one may go."""
 
@@ -83,6 +90,9 @@ class Alone:
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
         """Nobody is told."""
+
+    def reweighed(self, server: ProxyClientFactory) -> None:
+        """Nobody balances."""
 
     def company(self, server: ProxyClientFactory) -> Company:
         return Company(1, 0, 0)
@@ -98,7 +108,8 @@ class ProxyClientFactory(ClientFactory):
 
     @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
-    @ivar prober: asks the server how it is, where somebody should.
+    @ivar cap: so many exchanges at once; 0 is no limit.
+    @ivar attendants: ask the server, or others, how it is.
     """
 
     noisy = False
@@ -112,7 +123,7 @@ class ProxyClientFactory(ClientFactory):
     ) -> None:
         self.plan = plan
         self.name = plan.name
-        self.weight = plan.weight
+        self.weight = self._weight = plan.weight
         self.priority = plan.priority
         self.authority = plan.authority
         self.condition = condition if condition is not None else Condition()
@@ -121,7 +132,8 @@ class ProxyClientFactory(ClientFactory):
         self.requests = 0
         self.failures = 0
         self.owner: Owner = Alone()
-        self.prober: Attendant | None = None
+        self.attendants: tuple[Attendant, ...] = ()
+        self.cap = plan.connections
         self.last_change = ""
         self.deadline = self.look_at = NEVER
         self._endpoint = endpoint
@@ -146,7 +158,7 @@ class ProxyClientFactory(ClientFactory):
     @property
     def has_room(self) -> bool:
         """Whether it could take one more, whatever its health."""
-        cap = self.plan.connections
+        cap = self.cap
         return not self._closing and (not cap or self.in_flight < cap)
 
     @property
@@ -211,6 +223,25 @@ class ProxyClientFactory(ClientFactory):
         """A probe has ended."""
         self._note(self.condition.probed(passed, why, self.now()))
 
+    def reported(self, report: Report) -> None:
+        """Its agent has spoken."""
+        self._note(self.condition.reported(report, self.now()))
+        if report.connections is not None:
+            self.cap = report.connections or self.plan.connections
+        self._weigh()
+
+    def place(self, weight: int, priority: int) -> None:
+        """Its place among the others is this one, as the records of its name say."""
+        self._weight, self.priority = weight, priority
+        self._weigh()
+
+    def _weigh(self) -> None:
+        agent = self.condition.agent
+        weight = self._weight if agent is None else ceil(self._weight * agent.weight)
+        if weight != self.weight:
+            self.weight = weight
+            self.owner.reweighed(self)
+
     def time_passed(self) -> None:
         """An ejection may be over."""
         self._note(self.condition.restore(self.now()))
@@ -265,14 +296,18 @@ class ProxyClientFactory(ClientFactory):
 
     def start(self) -> None:
         """The server is to be used from now on."""
-        if self.prober is not None:
-            self.prober.start()
+        for attendant in self.attendants:
+            attendant.start()
+
+    def unwatch(self) -> None:
+        """Nobody asks how it is any more."""
+        for attendant in self.attendants:
+            attendant.stop()
 
     def close(self) -> None:
         """No new exchanges; idle connections close now, the others when they are released."""
         self._closing = True
-        if self.prober is not None:
-            self.prober.stop()
+        self.unwatch()
         self._alarm.clear(self)
         for connection in tuple(self._idle):
             connection.close()
@@ -284,7 +319,7 @@ class ProxyClientFactory(ClientFactory):
             str(self.plan.address),
             "draining" if self._closing or not self.weight else self.condition.word,
             self.condition.why or self.last_change,
-            self.weight,
+            self.weight / self.plan.weight_unit,
             self.priority,
             self.in_flight,
             len(self._idle),

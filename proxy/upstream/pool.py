@@ -294,6 +294,10 @@ class Pool:
         for change in changes:
             tell("upstream {name}: server {server} {change}", name=self.name, server=server.name, change=str(change))
 
+    def reweighed(self, server: ProxyClientFactory) -> None:
+        self.servers = (*self.servers,)  # another object, so that balancers notice
+        self.freed(server)
+
     def company(self, server: ProxyClientFactory) -> Company:
         others = [other for other in self.servers if other is not server]
         ejections = [other.condition.ejection for other in others]

@@ -45,7 +45,7 @@ class Named:
             if server is None:
                 server = self._make(target)
                 fresh(server)
-            server.weight, server.priority = target.weight, target.rank
+            server.place(target.weight, target.rank)
             self._by_address[address] = server
         self.servers = tuple(self._by_address.values())
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class ServerState(NamedTuple):
     """One server.
 
-    @ivar state: `up`, `down`, `unknown`, `failing`, `rising`, `ejected`, `draining`.
+    @ivar state: `up`, `down`, `unknown`, `failing`, `rising`, `ejected`, `draining`, `maintenance`.
     @ivar why: the words of the last probe or of the last change.
     @ivar latency_ms: until the head of a response, a recent value; 0.0 where nobody knows.
     """
@@ -17,7 +17,7 @@ class ServerState(NamedTuple):
     address: str
     state: str
     why: str
-    weight: int
+    weight: float
     priority: int
     in_flight: int
     idle: int

@@ -216,6 +216,51 @@ def test_a_cookie_keeps_a_client_and_its_server_does_not_see_it(run_proxy: Run, 
         assert moved.field(b"Set-Cookie") is not None
 
 
+class Agent:
+    """The agents of three servers, each on an address of its own: every connection is told a line."""
+
+    def __init__(self) -> None:
+        self.lines = {f"127.0.0.{number}": "100%" for number in (1, 2, 3)}
+        self._listening = [socket.create_server((LOOPBACK, 0))]
+        self.port = self._listening[0].getsockname()[1]
+        self._listening += [socket.create_server((host, self.port)) for host in ("127.0.0.2", "127.0.0.3")]
+        for listening in self._listening:
+            threading.Thread(target=self._answer, args=[listening], daemon=True).start()
+
+    def _answer(self, listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.sendall(self.lines[listening.getsockname()[0]].encode() + b"\n")
+
+    def stop(self) -> None:
+        for listening in self._listening:
+            listening.shutdown(socket.SHUT_RDWR)
+            listening.close()
+
+
+def test_agents_say_how_much_their_servers_do(run_proxy: Run) -> None:
+    servers = [Origin(f"s{number}", f"127.0.0.{number + 1}") for number in range(3)]
+    agent = Agent()
+    try:
+        proxy = serve(run_proxy, servers, f"agent: {{port: {agent.port}, interval: 200ms, timeout: 1s}}")
+        assert set(asked(proxy, 30)) == {"s0", "s1", "s2"}
+        agent.lines |= {"127.0.0.2": "drain #being deployed", "127.0.0.3": "down"}
+        eventually(lambda: "being deployed" in proxy.log and "up -> down" in proxy.log)
+        assert asked(proxy, 20) == {"s0": 20}
+        agent.lines |= {"127.0.0.1": "50%", "127.0.0.2": "ready", "127.0.0.3": "up"}
+        eventually(lambda: "drain -> ready" in proxy.log and "down -> up" in proxy.log)
+        time.sleep(0.5)
+        counts = asked(proxy, 50)
+        assert counts["s0"] == pytest.approx(10, abs=1), counts
+        assert counts["s1"] == pytest.approx(20, abs=1), counts
+    finally:
+        agent.stop()
+        for server in servers:
+            server.stop()
+
+
 @pytest.mark.parametrize("way", ["learn", "route"])
 def test_a_session_that_a_server_began_stays_with_it(run_proxy: Run, origins: list[Origin], way: str) -> None:
     proxy = serve(run_proxy, origins, f"sticky: {{{way}: sid}}")

@@ -40,7 +40,7 @@ class Watched:
             ServerPlan("s", Address("198.51.100.1", 80), authority=b"a.test"), self.endpoint, alarm, condition
         )
         self.server.owner = self
-        self.server.prober = Prober(self.server, plan, self.endpoint, alarm, Random(1))
+        self.server.attendants = (Prober(self.server, plan, self.endpoint, alarm, Random(1)),)
         self.changes: list[str] = []
 
     def freed(self, server: ProxyClientFactory) -> None:
