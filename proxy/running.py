@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from proxy.config.problem import Problem
 from proxy.explain import Question, explain
 from proxy.leaving import Leaving
 from proxy.ports import StartError
+from proxy.tls.expiry import certificates
 
 
 class Reloads(NamedTuple):
@@ -56,7 +58,7 @@ class Running:
         self._service = service
 
     def status(self) -> dict[str, Any]:
-        """State, listeners, upstreams, reloads."""
+        """State, listeners, certificates, upstreams, reloads."""
         service = self._service
         house = service.house
         return {
@@ -69,6 +71,11 @@ class Running:
             "listeners": [
                 {"endpoint": listener.description, "connections": len(listener.site.channels)}
                 for listener in (house.listeners if house is not None else ())
+            ],
+            "certificates": [
+                {"listener": listener.description, **one}
+                for listener in (house.listeners if house is not None else ())
+                for one in (certificates(listener.site.tls.keyring, time.time()) if listener.site.tls else ())
             ],
             "leaving": sum(len(site.channels) for leaving in service.leaving for site in leaving.sites),
             "upstreams": [

@@ -21,6 +21,7 @@ from proxy.config import ConfigError, load_text
 from proxy.leaving import Leaving
 from proxy.ports import StartError
 from proxy.running import Reloads, Running, shown, touched
+from tests.support.authority import Authority
 from tests.support.ends import End
 from tests.support.playbook import GET
 
@@ -93,6 +94,15 @@ def test_status() -> None:
     assert upstream["name"] == "app"
     assert upstream["servers"][0]["in_flight"] == 1
     assert orjson.dumps(said)
+
+
+def test_the_status_tells_of_certificates(tmp_path: Path) -> None:
+    one = Authority(tmp_path).issue("a.test", days=10)
+    tls = f"{{endpoint: tcp:8443, tls: {{certificates: {{cert: {one.cert}, key: {one.key}}}}}}}"
+    told = Running(Service(TEXT.replace('"tcp:8080"', f"tcp:8080, {tls}"))).status()["certificates"]
+    assert [(entry["listener"], entry["file"]) for entry in told] == [("tcp:8443", one.cert)]
+    assert 9.9 * 86400 < told[0]["seconds_left"] <= 10 * 86400
+    assert orjson.loads(orjson.dumps(told)) == told
 
 
 def test_status_of_a_proxy_that_has_not_started() -> None:

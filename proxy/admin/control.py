@@ -1,6 +1,6 @@
 """The control site: what a running proxy tells about itself, and how it is asked to change. JSON over HTTP.
 
-    GET  /status    state, listeners, upstreams with every server, the last reload
+    GET  /status    state, listeners, certificates, upstreams with every server, the last reload
     GET  /config    the effective configuration, secrets masked
     POST /explain   what would happen to a request: route, gates, fields, servers
     POST /plan      what a new configuration would change, and which live connections it would touch

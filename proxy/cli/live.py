@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from proxy import limits
 from proxy.cli.control import Control, Refusal
 from proxy.cli.plan import print_changes
 from proxy.cli.terminal import Ink, complain, ink, say, say_json, table
 
 _HUES = {"up": "green", "serving": "green", "down": "red", "ejected": "red", "open": "red", "failing": "yellow"}
+# The others are in `--json`.
+_CERTIFICATES = 10
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -48,6 +51,8 @@ def render_status(said: dict[str, Any], colors: Ink) -> str:
     if said.get("listeners"):
         lines += ["", colors("listeners", "bold")]
         lines += table((one["endpoint"], _count(one["connections"], "connection")) for one in said["listeners"])
+    if said.get("certificates"):
+        lines += ["", colors("certificates", "bold"), *certificate_lines(said["certificates"], colors)]
     for upstream in said.get("upstreams", ()):
         lines += ["", *_upstream(upstream, colors)]
     return "\n".join(lines)
@@ -60,6 +65,40 @@ def _reloads(said: dict[str, Any], colors: Ink) -> list[str]:
         first = str(said["error"]).partition("\n")[0]
         lines.append(colors(f"the last one was refused: {first}", "red"))
     return lines
+
+
+def certificate_lines(certificates: list[dict[str, Any]], colors: Ink) -> list[str]:
+    """A line for each certificate, those that expire first before the others, at most `_CERTIFICATES`."""
+    first = sorted(certificates, key=lambda one: one["seconds_left"])[:_CERTIFICATES]
+    rows = []
+    for one in first:
+        names, staple = one["names"], one["staple"]
+        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        response = {"none": "", "off": "", "good": "stapled"}.get(staple["state"], f"staple {staple['state']}")
+        why = f": {staple['error']}" if staple["error"] else ""
+        rows.append((told, one["key"], f"until {one['not_after'][:10]}", response + why, one["file"]))
+    left = [_left(one["seconds_left"]) for one in first]
+    width = max(map(len, left))
+    lines = [
+        f"  {colors(words.ljust(width), _hue(one))}  {line}"
+        for words, one, line in zip(left, first, table(rows, ""), strict=True)
+    ]
+    rest = len(certificates) - len(first)
+    return [*lines, f"  and {rest} that expire later"] if rest else lines
+
+
+def _left(seconds: int) -> str:
+    """How long that is, for people: in days, and on the last one in hours."""
+    hours = abs(seconds) // 3600
+    words = _count(hours // 24, "day") if hours >= 24 else _count(hours, "hour")
+    return words if seconds >= 0 else f"expired {words} ago"
+
+
+def _hue(certificate: dict[str, Any]) -> str:
+    if certificate["seconds_left"] < 0 or certificate["staple"]["state"] == "revoked":
+        return "red"
+    soon = certificate["seconds_left"] < limits.CERTIFICATE_WARN_DAYS * 86400
+    return "yellow" if soon or certificate["staple"]["error"] else "green"
 
 
 def _upstream(said: dict[str, Any], colors: Ink) -> list[str]:

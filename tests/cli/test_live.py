@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from proxy import cli
-from proxy.cli.live import render_status
+from proxy.cli.live import certificate_lines, render_status
 from proxy.cli.terminal import Ink
 from tests.support.ports import free_port
 from tests.support.proxy import ROOT
@@ -113,6 +114,37 @@ def test_status(unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
         "  ejected  http://127.0.0.1:1    weight 2, rank 1  3 in flight  4 idle  1.5 ms  60 requests  7 failed"
         "  5 failures in a row\n"
     )
+
+
+def test_certificates_are_shown_by_when_they_expire() -> None:
+    def one(names: list[str], days: float, staple: str, error: str = "", key: str = "ECDSA") -> dict[str, object]:
+        told = {"state": staple, "seconds_left": None, "error": error}
+        until = "2027-01-24T12:00:00Z"
+        seconds = int(days * 86400)
+        return {
+            "listener": "tcp:443", "file": f"{names[0]}.crt", "names": names, "key": key,
+            "not_after": until, "seconds_left": seconds, "staple": told,
+        }
+
+    shown = certificate_lines(
+        [
+            one(["a.test", "b.test", "c.test", "d.test", "e.test"], 63, "good"),
+            one(["late.test"], 1.5, "failing", "HTTP 503", "RSA"),
+            one(["gone.test"], -0.5, "off"),
+            one(["today.test"], 0.05, "none"),
+        ],
+        Ink(False),
+    )
+    assert [re.split("  +", line.strip()) for line in shown] == [
+        ["expired 12 hours ago", "gone.test", "ECDSA", "until 2027-01-24", "gone.test.crt"],
+        ["1 hour", "today.test", "ECDSA", "until 2027-01-24", "today.test.crt"],
+        ["1 day", "late.test", "RSA", "until 2027-01-24", "staple failing: HTTP 503", "late.test.crt"],
+        ["63 days", "a.test, b.test, c.test and 2 more", "ECDSA", "until 2027-01-24", "stapled", "a.test.crt"],
+    ]
+    assert len({line.index("until") for line in shown}) == 1
+    many = certificate_lines([one([f"h{days}.test"], days, "none") for days in range(30, 0, -1)], Ink(False))
+    assert (len(many), many[-1]) == (11, "  and 20 that expire later")
+    assert "h1.test" in many[0]
 
 
 def test_the_site_is_found_from_the_configuration(config: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,62 @@
+"""What is told about the certificates in use."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.tls.contexts import CertificateFiles
+from proxy.tls.expiry import certificates
+from proxy.tls.keyring import HostPlan
+from proxy.tls.ocsp import OcspError
+from tests.support.authority import Authority
+from tests.support.ocsp import answer
+from tests.tls.test_stapling import NOW, Scene, asking
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def told(scene: Scene) -> list[dict[str, Any]]:
+    return certificates(scene.keyring, NOW.timestamp())
+
+
+def test_each_certificate_is_told(authority: Authority) -> None:
+    curve, rsa = authority.issue("a.test", "b.test", file="ec"), authority.issue("a.test", file="rsa", use_rsa=True)
+    gone = authority.issue("gone.test", days=-1, since=-9)
+    first, second, third = told(Scene((curve, rsa), (gone,)))
+    until = curve.certificate.not_valid_after_utc
+    assert first == {
+        "file": curve.cert,
+        "names": ["a.test", "b.test"],
+        "key": "ECDSA",
+        "not_after": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+        "seconds_left": (until - NOW).total_seconds(),
+        "staple": {"state": "none", "seconds_left": None, "error": ""},
+    }
+    assert (second["file"], second["key"]) == (rsa.cert, "RSA")
+    assert -86500 < third["seconds_left"] < -86300
+
+
+def test_how_it_stands_with_responses(authority: Authority) -> None:
+    one, other = asking(authority), asking(authority, "b.test")
+    scene = Scene((one,), (other,))
+    assert [entry["staple"]["state"] for entry in told(scene)] == ["waiting", "waiting"]
+    until = datetime.fromtimestamp(NOW.timestamp(), UTC) + timedelta(hours=1)
+    scene.desk.asked[0].callback(answer(authority, one.certificate, NOW, until))
+    scene.desk.asked[1].errback(OcspError("HTTP 503"))
+    assert [entry["staple"] for entry in told(scene)] == [
+        {"state": "good", "seconds_left": 3600, "error": ""},
+        {"state": "failing", "seconds_left": None, "error": "HTTP 503"},
+    ]
+    assert told(Scene((one,), staple=False))[0]["staple"]["state"] == "off"
+
+
+def test_names_that_were_given_count(authority: Authority) -> None:
+    one = authority.issue("*.a.test")
+    scene = Scene((one,))
+    scene.keyring.hosts[0].plan = HostPlan((CertificateFiles(one.cert, one.key),), ("x.a.test",))
+    assert told(scene)[0]["names"] == ["x.a.test"]
