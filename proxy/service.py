@@ -32,6 +32,7 @@ from proxy.config import ConfigError
 from proxy.downstream.site import ProxySite
 from proxy.leaving import Leaving, take_apart
 from proxy.ports import Door, Ports, StartError
+from proxy.reactor.heap import keep_freed_memory
 from proxy.reloading import changes_between, demo_count, located, shortened, unobtrusive
 from proxy.running import Reloads, Running, touched
 
@@ -117,6 +118,7 @@ class ProxyService(Service):
         gc.collect()
         gc.freeze()
         gc.set_threshold(limits.GARBAGE_COUNT)
+        keep_freed_memory()
 
     def _doors(self, house: House) -> list[Door]:
         """Where `house` listens: for clients, and for whoever asks or changes the proxy itself."""
