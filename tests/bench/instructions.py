@@ -1,9 +1,10 @@
 """
 How many machine instructions a request costs in this proxy: `python -m tests.bench.instructions [ROW...]`.
 
-Counted by valgrind's callgrind over the proxy in memory (`scripts/in_memory.py`): all of Python that a request meets, and
-nothing of the kernel, nor of uvloop's C. A count hardly depends on what else the machine does, so that two versions can be
-compared by half a per cent, where microseconds swing by ten. It is a count, not a time: what misses the cache weighs more.
+Counted by valgrind's callgrind over the proxy in memory (`scripts/in_memory.py`): all of Python that a request meets,
+and nothing of the kernel, nor of uvloop's C. A count hardly depends on what else the machine does, so that two versions
+can be compared by half a per cent, where microseconds swing by ten. It is a count, not a time: what misses the cache
+weighs more.
 
 With --functions, how many bytecode instructions each Python function runs for a request: where they come from.
 """
@@ -112,8 +113,7 @@ def report_functions(row: str, directory: Path) -> str:
     ran, called = bytecodes(row, directory)
     lines = [
         [
-            f"{code.co_qualname if sys.version_info >= (3, 11) else code.co_name} "
-            f"({Path(code.co_filename).name}:{code.co_firstlineno})",
+            f"{code.co_qualname} ({Path(code.co_filename).name}:{code.co_firstlineno})",
             f"{number / FEW:.1f}",
             f"{called[code] / FEW:.2f}",
         ]

@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench import chart, goals, measure, publish, rows, table, websocket
 from tests.bench.__main__ import parse_arguments
+from tests.bench.instructions import bytecodes, parse_collected
 from tests.bench.load import Load, command, parse_report
 from tests.bench.machine import BenchError
 from tests.bench.origin import parse_stub_status
@@ -238,3 +239,16 @@ def test_samples_of_a_recursive_function_count_once() -> None:
 def test_samples_become_microseconds_of_a_request() -> None:
     assert "| walk     |  75.0% |       15.0 |" in report_stacks("run;walk 3\nrun;read 1\n", 20.0, "request")
     assert report_stacks("", 20.0, "request") == "no samples"
+
+
+def test_instructions_are_read_from_what_callgrind_prints() -> None:
+    assert parse_collected("==7== Events    : Ir\n==7== Collected : 2318550737\n") == 2318550737
+    with pytest.raises(BenchError, match="counted nothing"):
+        parse_collected("valgrind: no such file")
+
+
+def test_bytecode_instructions_are_those_of_one_request_after_the_other(tmp_path: Path) -> None:
+    ran, called = bytecodes("1k", tmp_path)
+    calls = {code.co_qualname: number for code, number in called.items()}
+    assert calls["Forward.__call__"] == calls["AccessLog.observe"] == 160
+    assert sum(ran.values()) > 1000 * 160

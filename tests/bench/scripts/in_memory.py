@@ -152,9 +152,10 @@ class Reactor(Clock):
         self.streams: set[Any] = set()
         self.serving: Any = None
         self.received = memoryview(bytearray(68 * 1024))
+        self.get_buffer = {65536: self.received}.__getitem__
         self.servers: list[Any] = []
 
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30.0, bindAddress: Any = None) -> Any:
+    def connectTCP(self, host: str, port: int, factory: Any, **_: Any) -> Any:
         protocol = factory.buildProtocol(IPv4Address("TCP", host, port))
         stream = ClientStream(Dialer(self), protocol)
         self.servers.append(stream)
