@@ -15,33 +15,34 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
+_WAITING, _KEPT, _BROKEN = range(3)
+
+
 class Promise(Generic[T]):
     """One answer for one waiter: what a Deferred is, less all that the data path does not use."""
 
     __slots__ = ("_error", "_state", "_value", "_wake")
 
-    _WAITING, _KEPT, _BROKEN = range(3)
-
     def __init__(self) -> None:
-        self._state = self._WAITING
+        self._state = _WAITING
         self._wake: Callable[[Any], None] | None = None
 
     @property
     def settled(self) -> bool:
-        return self._state != self._WAITING
+        return self._state != _WAITING
 
     def keep(self, value: T) -> None:
         """Here is the answer."""
         self._value = value
-        self._settle(self._KEPT)
+        self._settle(_KEPT)
 
     def fail(self, error: BaseException) -> None:
         """There will be no answer."""
         self._error = error
-        self._settle(self._BROKEN)
+        self._settle(_BROKEN)
 
     def _settle(self, state: int) -> None:
-        assert self._state == self._WAITING, "a promise is settled once"
+        assert self._state == _WAITING, "a promise is settled once"
         self._state = state
         wake, self._wake = self._wake, None
         if wake is not None:
@@ -56,9 +57,9 @@ class Promise(Generic[T]):
         self._wake = None
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self._state == self._WAITING:
+        if self._state == _WAITING:
             yield self
-        if self._state == self._BROKEN:
+        if self._state == _BROKEN:
             raise self._error
         return self._value
 

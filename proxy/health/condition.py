@@ -46,8 +46,9 @@ class Condition:
 
     def passed(self, now: float) -> None:
         """A request went well."""
-        if self.ejection is not None and (self.ejection.failures or self.ejection.times):
-            self.ejection.passed(now)
+        ejection = self.ejection
+        if ejection is not None and (ejection.failures or ejection.times):
+            ejection.passed(now)
 
     def failed(self, now: float, why: str, company: Company) -> list[Change]:
         """A request failed by the server's doing."""

@@ -42,6 +42,10 @@ class Output(Enum):
     DROPPED = auto()  # abortConnection() was called: they are dropped, and so is what was waiting
 
 
+# An enum's member is looked up through its class each time; these are read for each write.
+_OPEN, _ENDED, _DROPPED = Output.OPEN, Output.ENDED, Output.DROPPED
+
+
 class Sending:
     """An `IConsumer` that collects what is written in a turn of the loop and sends it at the end of the turn.
 
@@ -119,17 +123,19 @@ class Sending:
         """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended."""
         if not isinstance(data, bytes):
             raise TypeError("Data must be bytes")
-        if not data or not self.connected or self._output is Output.ENDED:
+        if not data or not self.connected or self._output is _ENDED:
             return
         self._queue.append(data)
-        self._queued += len(data)
+        self._queued = queued = self._queued + len(data)
         if not self._waiting:
-            if self._queued >= AT_ONCE_BYTES and self._uv is not None and self._may_send_now():
-                self._at_once = self._queued
+            if queued >= AT_ONCE_BYTES and self._uv is not None and self._may_send_now():
+                self._at_once = queued
                 self._send(self._uv)
-            self._schedule()
+            if not self._blocked:
+                self._waiting = True
+                self.reactor.outbox.add(self)
         held = self._queued + self._unsent + self._at_once
-        if self.producer is not None and self.streamingProducer and held > self.bufferSize:
+        if held > self.bufferSize and self.producer is not None and self.streamingProducer:
             self.producerPaused = True
             cast(IPushProducer, self.producer).pauseProducing()
 
@@ -207,19 +213,21 @@ class Sending:
         """Send what was written since the last flush, then see to whoever waits for all to be sent."""
         self._waiting = False
         self._at_once = 0
-        if self._blocked or self.disconnected or self._output is Output.DROPPED:
+        output = self._output
+        if self._blocked or self.disconnected or output is _DROPPED:
             return
-        if self._uv is None:
+        uv = self._uv
+        if uv is None:
             self._schedule()  # the outbox was due before connection_made()
             return
         self.reactor.serving = self
         try:
             if self._queue:
-                self._send(self._uv)
+                self._send(uv)
                 if self._blocked:
                     return
-            if self.producer is not None or self.disconnecting or self._output is Output.ENDING:
-                self._drained(self._uv)
+            if self.producerPaused or self.disconnecting or output is not _OPEN or not self.streamingProducer:
+                self._drained(uv)
         except BaseException:  # noqa: BLE001 - logged; whatever an application raises ends its connection only
             self.fail()
 
@@ -231,14 +239,15 @@ class Sending:
 
     def _send(self, uv: asyncio.Transport) -> None:
         queue, queued = self._queue, self._queued
-        self._queue = []
         self._queued = 0
         if len(queue) == 1:
-            uv.write(queue[0])
-        elif queued <= _JOIN_BYTES:
-            uv.write(b"".join(queue))
+            uv.write(queue.pop())
         else:
-            uv.writelines(queue)
+            self._queue = []
+            if queued <= _JOIN_BYTES:
+                uv.write(b"".join(queue))
+            else:
+                uv.writelines(queue)
         if self._blocked:
             self._unsent = uv.get_write_buffer_size()
 

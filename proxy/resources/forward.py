@@ -152,7 +152,7 @@ class Forward:
         if head.status in GATEWAY_STATUSES:
             server.refused(f"status {head.status}")
         else:
-            server.answered(server.now() - sent_at)
+            server.answered(sent_at)
         exchange.server = server
         return response
 

@@ -17,13 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from proxy.alarm import NEVER, Alarm
-from proxy.errors import (
-    RESPONSE_IDLE,
-    RESPONSE_TIMEOUT,
-    RESPONSE_TRUNCATED,
-    ProxyError,
-    Retry,
-)
+from proxy.errors import RESPONSE_IDLE, RESPONSE_TIMEOUT, RESPONSE_TRUNCATED, ProxyError, Retry
 from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
@@ -246,11 +240,16 @@ class UpstreamConnection(Protocol):
             self._set_reading(False)  # nothing is read before the client's side is joined
         elif self._reader.complete:
             self._release()
+        elif (whole := self._reader.take_body()) is not None:
+            self.body = BytesBody(whole)  # a small response is here at once, and the connection free
+            self._release()
         else:
             self._state = BODY
             length = self._reader.body_length
             self.body = ResponseBody(self, length if length >= 0 else None)
         answer.keep(head)
+        if self._state is not BODY:
+            self.body = EMPTY  # it was taken, and is nobody's business here
 
     def start_body(self, sink: BodySink) -> None:
         """Asked by the body: somebody takes it, mostly while its head is handed on. What is here of the body goes along
@@ -305,13 +304,12 @@ class UpstreamConnection(Protocol):
     def _release(self) -> None:
         """Keep the connection for another request if nothing about it is in doubt, else close it."""
         self._state = IDLE
-        self._alarm.clear(self)
         if not self._request.sent:
             # An early answer: the server does not want the rest (RFC 9112 section 9.3), so it need not leave either.
             self._request.drop()
             self._abort()
-        elif self._reader.keep_alive and not self._reader.buffered and self._lost is None:
-            self._home.released(self)
+        elif self._reader.keep_alive and self._lost is None and not self._reader.buffered:
+            self._home.released(self)  # which sets its next deadline
         else:
             self.close()
 
@@ -371,6 +369,7 @@ class UpstreamConnection(Protocol):
     def close(self) -> None:
         """While IDLE: take no more exchanges."""
         self._state = CLOSED
+        self._alarm.clear(self)
         self._home.gone(self)
         close_after_flush(self.transport)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 from typing import Protocol as Interface
 
@@ -108,7 +108,7 @@ class ProxyClientFactory(ClientFactory):
 
     @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
-    @ivar cap: so many exchanges at once; 0 is no limit.
+    @ivar room: for so many exchanges at once; 0 once it closes.
     @ivar attendants: ask the server, or others, how it is.
     """
 
@@ -133,7 +133,7 @@ class ProxyClientFactory(ClientFactory):
         self.failures = 0
         self.owner: Owner = Alone()
         self.attendants: tuple[Attendant, ...] = ()
-        self.cap = plan.connections
+        self.room = plan.connections or inf
         self.last_change = ""
         self.deadline = self.look_at = NEVER
         self._endpoint = endpoint
@@ -153,13 +153,12 @@ class ProxyClientFactory(ClientFactory):
     @property
     def available(self) -> bool:
         """Whether it may be given one more exchange."""
-        return self.condition.usable and self.has_room
+        return self.in_flight < self.room and self.condition.usable
 
     @property
     def has_room(self) -> bool:
         """Whether it could take one more, whatever its health."""
-        cap = self.cap
-        return not self._closing and (not cap or self.in_flight < cap)
+        return self.in_flight < self.room
 
     @property
     def since(self) -> float:
@@ -200,10 +199,10 @@ class ProxyClientFactory(ClientFactory):
 
     # --- told by the exchanges ----------------------------------------------------------------------------
 
-    def answered(self, seconds: float) -> None:
-        """A request was answered, in `seconds`, with something that does not speak against the server."""
+    def answered(self, sent_at: float) -> None:
+        """A request that was sent at `sent_at` was answered, with something that does not speak against the server."""
         now = self.now()
-        self._latency.observe(seconds, now)
+        self._latency.observe(now - sent_at, now)
         self.condition.passed(now)
 
     def failed(self, error: ProxyError) -> None:
@@ -226,8 +225,8 @@ class ProxyClientFactory(ClientFactory):
     def reported(self, report: Report) -> None:
         """Its agent has spoken."""
         self._note(self.condition.reported(report, self.now()))
-        if report.connections is not None:
-            self.cap = report.connections or self.plan.connections
+        if report.connections is not None and not self._closing:
+            self.room = report.connections or self.plan.connections or inf
         self._weigh()
 
     def place(self, weight: int, priority: int) -> None:
@@ -307,6 +306,7 @@ class ProxyClientFactory(ClientFactory):
     def close(self) -> None:
         """No new exchanges; idle connections close now, the others when they are released."""
         self._closing = True
+        self.room = 0
         self.unwatch()
         self._alarm.clear(self)
         for connection in tuple(self._idle):

@@ -148,6 +148,18 @@ class MessageReader(Generic[Head]):
             raise ProxyError(self._error.reason, self._error.detail, self._error.retry)
         return None
 
+    def take_body(self) -> bytes | None:
+        """The whole body of the message whose head was just returned, if its length is known and all of it is here: the
+        message is complete then. Else None, and it comes by `next_event`."""
+        at, left = self._at, self._left
+        if self._state is not SIZED_BODY or len(self._buffer) - at < left:
+            return None
+        self._at = end = at + left
+        data = self._buffer[at:end]
+        self._left = 0
+        self._end_message()
+        return data
+
     def take_rest(self) -> bytes:
         """All bytes that were not read, for whoever speaks with the peer from now on (after a 101)."""
         self._state = LEFT

