@@ -149,7 +149,7 @@ class PoolBuilder:
         tls = self._tls.get(plan)
         if tls is None:
             tls = self._tls[plan] = ClientTls(plan)
-        return TlsEndpoint(endpoint, tls, wish.url.host, self._alarm, seconds)
+        return TlsEndpoint(endpoint, tls, wish.url.server_name, self._alarm, seconds)
 
     def _address(self, address: ServerAddress) -> Address:
         if address.kind == "demo":

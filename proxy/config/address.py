@@ -1,4 +1,4 @@
-"""Where a server of an upstream is: `http(s)://host:port`, `unix:/path`, a DNS service, or one of the demo servers."""
+"""Where a server of an upstream is: `http(s)://host:port`, `unix:/path`, `srv://service`, or a demo server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from urllib.parse import urlsplit
 from proxy.config.values import shown, wrong
 
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?\Z")
+
+# What is written in its place.
+_INSTEAD = {
+    "wss": "write https://{}",
+    "ws": "write http://{}",
+    **dict.fromkeys(("srv+https", "srvs"), "write https+srv://{}"),
+    **dict.fromkeys(("unix+https", "unixs"), "write https+unix:{}"),
+}
 
 
 class Address(NamedTuple):
@@ -33,14 +41,19 @@ class Address(NamedTuple):
     @property
     def authority(self) -> bytes:
         """What stands in `Host` where the upstream wants to read its own name."""
-        if self.kind == "srv":
-            # The service's own name; ports are known only when it is looked up.
-            return re.sub(r"\A(?:_[^.]*\.)+", "", self.host).encode("ascii")
         if self.kind != "tcp":
-            return b"localhost"
+            return self.server_name.encode("ascii")
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = 443 if self.secure else 80
         return host.encode("ascii") if self.port == usual else f"{host}:{self.port}".encode("ascii")
+
+    @property
+    def server_name(self) -> str:
+        """Who a server has to be by its certificate, where nothing else is agreed on. Of a service it is the name that
+        was asked for: the names in the answer are told by DNS, and may be forged (RFC 9525 section 6.1)."""
+        if self.kind == "srv":
+            return re.sub(r"\A(?:_[^.]*\.)+", "", self.host)
+        return self.host.removesuffix(".") if self.kind == "tcp" else "localhost"
 
     @property
     def is_name(self) -> bool:
@@ -65,22 +78,27 @@ def parse_address(value: object) -> Address:
         raise wrong("server", f"{shown(value)} is not a server", "write for example http://127.0.0.1:9001")
     if value.startswith("demo:"):
         return _demo(value)
-    if value.startswith(("unix:", "http+unix:")):
-        path = value.partition(":")[2]
-        path = path[2:] if path.startswith("//") else path
-        if not path.startswith("/"):
-            raise wrong("server", f"`{value}` needs an absolute path", "write for example unix:/run/app.sock")
-        return Address("unix", "", 0, path, f"unix:{path}")
+    if value.startswith(("unix:", "http+unix:", "https+unix:")):
+        return _unix(value, value.startswith("https"))
     scheme, separator, rest = value.partition("://")
     if not separator:
         hint = f"write http://{value}" if re.fullmatch(r"[A-Za-z0-9.\[\]:-]+", value) else "write http://host:port"
         raise wrong("server", f"`{value}` is not the URL of a server", hint)
-    if scheme == "srv":
-        return _srv(value, rest)
+    if scheme in ("srv", "http+srv", "https+srv"):
+        return _srv(value, rest, scheme.startswith("https"))
     if scheme not in ("http", "https"):
-        hint = f"write https://{rest}" if scheme == "wss" else "use http://, https:// or unix:"
+        hint = _INSTEAD.get(scheme, "use http://, https:// or unix:").format(rest)
         raise wrong("server", f"`{scheme}://` is not spoken to upstreams", hint)
     return _tcp(value, scheme, rest)
+
+
+def _unix(value: str, secure: bool) -> Address:
+    scheme, _, path = value.partition(":")
+    path = path[2:] if path.startswith("//") else path
+    scheme = "https+unix" if secure else "unix"
+    if not path.startswith("/"):
+        raise wrong("server", f"`{value}` needs an absolute path", f"write for example {scheme}:/run/app.sock")
+    return Address("unix", "", 0, path, f"{scheme}:{path}", secure)
 
 
 def _demo(value: str) -> Address:
@@ -90,14 +108,15 @@ def _demo(value: str) -> Address:
     return Address("demo", "", int(number), "", value)
 
 
-def _srv(value: str, name: str) -> Address:
+def _srv(value: str, name: str, secure: bool) -> Address:
     name = name.rstrip("/")
+    scheme = "https+srv" if secure else "srv"
     if not _HOST.match(name):
-        hint = "write for example srv://_http._tcp.api.internal"
+        hint = f"write for example {scheme}://_http._tcp.api.internal"
         if re.search(r":[0-9]+\Z", name):
             hint = "the ports come with the answer: remove this one"
         raise wrong("server", f"`{value}` is not the name of a service", hint)
-    return Address("srv", name.removesuffix("."), 0, "", f"srv://{name}")
+    return Address("srv", name.removesuffix("."), 0, "", f"{scheme}://{name}", secure)
 
 
 def _tcp(value: str, scheme: str, rest: str) -> Address:

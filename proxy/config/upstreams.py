@@ -26,6 +26,7 @@ from proxy.config.values import (
 )
 
 _EXAMPLES = ["http://127.0.0.1:9001", "https://10.0.0.1", "unix:/run/app.sock", "srv://_http._tcp.api.internal"]
+_EXAMPLES += ["https+unix:/run/app.sock", "https+srv://_https._tcp.api.internal"]
 ServerAddress = Annotated[
     Address,
     PlainValidator(parse_address),

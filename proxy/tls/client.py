@@ -7,6 +7,7 @@ many words. Nothing of a request is sent before that, so whatever goes wrong her
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -41,6 +42,9 @@ from proxy.tls.policies import policy
 from proxy.tls.stream import HandshakeError, TlsStream
 
 log = Logger()
+
+# Alerts (RFC 8446 section 6.2) in OpenSSL's words, among them that we showed none.
+_ABOUT_OURS = re.compile("alert .*(?:certificate|unknown ca|access denied)")
 
 
 class ClientPlan(NamedTuple):
@@ -271,6 +275,14 @@ class ClientStream(TlsStream):
     def _refuse(self, error: ProxyError) -> None:
         self.abortConnection()
         self._attempt.made.errback(error)
+
+    def _lose(self, reason: Failure) -> None:
+        """With TLS 1.3 our handshake is over before the server has looked at our certificate: what it thinks of that
+        comes in place of a response."""
+        words = reason.getErrorMessage()
+        if _ABOUT_OURS.search(words):
+            reason = Failure(ProxyError(UPSTREAM_TLS_HANDSHAKE, f"it refuses our certificate: {words}", Retry.SENT))
+        super()._lose(reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._above is not None:

@@ -188,8 +188,12 @@ class TlsStream(Protocol):
         """Decrypt one record of `size` bytes: the usual case, without a question too many."""
         try:
             data = self._tls.recv(size)
-        except SSL.Error:
+        except (SSL.WantReadError, SSL.ZeroReturnError):
             self._receive()  # it says the same again
+        except SSL.Error as error:  # and of this nothing more
+            self._flush()
+            self._lose(Failure(ConnectionLost(f"TLS: {said(error)}")))
+            self.transport.abortConnection()
         else:
             self._above.dataReceived(data)
 

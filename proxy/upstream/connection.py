@@ -339,7 +339,8 @@ class UpstreamConnection(Protocol):
             end = self._reader.feed_eof()
         except ProxyError as error:
             if waiting and not error.detail:
-                error = ProxyError(error.reason, reason.getErrorMessage(), error.retry)
+                why = reason.value.reason if isinstance(reason.value, ProxyError) else error.reason  # TLS knows more
+                error = ProxyError(why, reason.getErrorMessage(), error.retry)
             self._fail(error)
             return
         sink = self._body_over()

@@ -1,4 +1,4 @@
-"""TLS with real clients and servers: curl, OpenSSL's s_client, Python's ssl, and nginx behind."""
+"""TLS with real clients: curl, OpenSSL's s_client and Python's ssl. Servers have a page of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.authority import Authority, Issued
-from tests.support.nginx import Nginx, start_nginx
+from tests.support.nginx import start_nginx
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import ProcessPark, require_program
 from tests.support.proxy import REACTOR, RunningProxy, console_script
@@ -227,70 +227,6 @@ def test_plain_http_to_a_port_with_tls(hosts: RunningProxy) -> None:
     with hosts.connect() as client:
         client.send(b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n")
         assert b"This port speaks TLS" in client.read_until_close()
-
-
-# --- upstreams --------------------------------------------------------------------------------------------
-
-
-def tls_nginx(park: ProcessPark, issued: Issued, more: str = "") -> tuple[Nginx, int]:
-    port = free_port()
-    server = f"""
-        listen {LOOPBACK}:{port} ssl;
-        ssl_certificate {issued.cert};
-        ssl_certificate_key {issued.key};
-        ssl_session_tickets on;
-        {more}
-        location / {{ return 200 "$ssl_server_name|$ssl_client_verify|$ssl_session_reused|$ssl_protocol"; }}
-"""
-    return start_nginx(park, server), port
-
-
-def test_upstreams_with_and_without_faults(
-    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]
-) -> None:
-    ours = authority.issue("proxy.test", file="ours")
-    revoked = authority.issue("localhost", file="revoked")
-    asks = f"ssl_verify_client on; ssl_client_certificate {authority.ca};"
-    _, good = tls_nginx(park, authority.issue("localhost", file="good"), asks)
-    faults = {
-        "expired": authority.issue("localhost", file="expired", days=-0.1),
-        "name": authority.issue("other.test", file="other"),
-        "untrusted": authority.issue("localhost", file="selfsigned", self_signed=True),
-        "revoked": revoked,
-    }
-    ports = {fault: tls_nginx(park, issued)[1] for fault, issued in faults.items()}
-    crl = authority.revoke(revoked)
-    upstreams = "".join(
-        f"  {fault}: {{servers: https://localhost:{port}, tls: {{ca: {authority.ca}, crl: {crl}}}}}\n"
-        for fault, port in ports.items()
-    )
-    routes = "".join(f"  - {{path: /{fault}, upstream: {fault}}}\n" for fault in faults)
-    port = free_port()
-    proxy = run(
-        f"""
-listen: tcp:{port}:interface={LOOPBACK}
-upstreams:
-  good:
-    servers: https://localhost:{good}
-    tls: {{ca: {authority.ca}, cert: {ours.cert}, key: {ours.key}}}
-    health: {{path: /, interval: 1s}}
-  unverified: {{servers: https://localhost:{ports["untrusted"]}, tls: {{verify: false}}}}
-{upstreams}
-routes:
-  - {{path: /good, upstream: good}}
-  - {{path: /unverified, upstream: unverified}}
-{routes}
-""",
-        port,
-    )
-    with proxy.connect() as client:
-        assert client.get(b"/good").body.startswith(b"localhost|SUCCESS|")
-        assert client.get(b"/unverified").status == 200
-        for fault in faults:
-            answer = client.get(b"/" + fault.encode())
-            assert answer.status == 502
-            assert b"reason: upstream.tls." + fault.encode() in answer.body
-    assert "tls-unverified" in proxy.log
 
 
 # --- renewal ----------------------------------------------------------------------------------------------
