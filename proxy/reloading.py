@@ -11,6 +11,7 @@ from proxy.admin.effective import effective
 from proxy.admin.plan import Change, plan, render
 from proxy.assemble import AssemblyError
 from proxy.config import ConfigError, Loaded
+from proxy.routing import named
 
 #: Changes that the log lists one by one.
 LOGGED_CHANGES = 50
@@ -28,8 +29,11 @@ def demo_count(loaded: Loaded) -> int:
 
 
 def changes_between(old: Loaded, new: Loaded) -> list[Change]:
-    """What `new` changes."""
-    before, after = effective(old.require(), old.secrets), effective(new.require(), new.secrets)
+    """What `new` changes. Routes that are equal are not looked into: that took more than all the rest of a reload."""
+    standing, wanted = old.require(), new.require()
+    known = dict(named(standing.routes))
+    same = {name for name, route in named(wanted.routes) if known.get(name) == route}
+    before, after = effective(standing, old.secrets, same), effective(wanted, new.secrets, same)
     changes = plan(before, after)
     for routes in (before["routes"], after["routes"]):
         while routes:  # one by one: the interpreter is not to be had while all of 10,000 are freed at once
@@ -56,8 +60,7 @@ def located(loaded: Loaded) -> Iterator[None]:
 def unobtrusive() -> Iterator[None]:
     """What is built in here by a thread disturbs the others as little as can be.
 
-    What it builds lives on, so that looking for garbage in it would only hold up everybody: where it is much, the
-    collector never looks at it. Then it must have no cycles worth mentioning when it goes (see `proxy.leaving`).
+    The collector stands still until the end, and then need not look at what was built: see `spare_the_collector`.
     """
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -65,7 +68,16 @@ def unobtrusive() -> Iterator[None]:
     try:
         yield
     finally:
-        if gc.get_count()[0] > FROZEN_OBJECTS:
-            gc.freeze()
+        spare_the_collector()
         gc.enable()
         sys.setswitchinterval(interval)
+
+
+def spare_the_collector() -> None:
+    """What was built lives on, so that looking for garbage in it would only hold up everybody: where it is much, the
+    collector never looks at it. Then it must have no cycles worth mentioning when it goes (see `proxy.leaving`).
+
+    To be called before as much is let go: what comes and what goes is counted in one number.
+    """
+    if gc.get_count()[0] > FROZEN_OBJECTS:
+        gc.freeze()

@@ -33,7 +33,7 @@ from proxy.downstream.site import ProxySite
 from proxy.leaving import Leaving, take_apart
 from proxy.ports import Door, Ports, StartError
 from proxy.reactor.heap import keep_freed_memory
-from proxy.reloading import changes_between, demo_count, located, shortened, unobtrusive
+from proxy.reloading import changes_between, demo_count, located, shortened, spare_the_collector, unobtrusive
 from proxy.running import Reloads, Running, touched
 
 log = Logger()
@@ -181,6 +181,7 @@ class ProxyService(Service):
         examined, house, changes = await self._prepare()
         box = [self._move(examined, house)]
         del house
+        spare_the_collector()
         self.reloads = Reloads(self.reloads.accepted + 1, self.reloads.refused)
         log.info("reloaded {source}:\n{changes}", source=self.source, changes=shortened(changes))
         await self.in_thread(lambda: take_apart(box))

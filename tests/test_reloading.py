@@ -7,10 +7,20 @@ import sys
 
 import pytest
 
-from proxy.admin.plan import Change
+from proxy.admin.effective import effective
+from proxy.admin.plan import Change, plan
 from proxy.assemble import AssemblyError
 from proxy.config import ConfigError, load_text
-from proxy.reloading import FROZEN_OBJECTS, LOGGED_CHANGES, changes_between, demo_count, located, shortened, unobtrusive
+from proxy.reloading import (
+    FROZEN_OBJECTS,
+    LOGGED_CHANGES,
+    changes_between,
+    demo_count,
+    located,
+    shortened,
+    spare_the_collector,
+    unobtrusive,
+)
 
 TEXT = "routes:\n  - {name: r, path: /, app: 'resource:x:Y'}\n"
 
@@ -26,6 +36,24 @@ def test_changes() -> None:
     assert [(change.verb, change.kind, change.name) for change in changes_between(old, new)] == [
         ("changed", "setting", "demo")
     ]
+
+
+def test_only_routes_that_differ_are_looked_into() -> None:
+    routes = "\n".join(f"  - {{path: /{place}, respond: 204}}" for place in range(3))
+    before = load_text(f"routes:\n{routes}\n", "x.yaml", {})
+    text = f"routes:\n{routes}\n  - {{name: new, respond: 404}}\n"
+    after = load_text(text.replace("/1, respond: 204", "/1, respond: 410"), "x.yaml", {})
+    assert changes_between(before, after) == plan(effective(before.require()), effective(after.require()))
+    assert [(change.verb, change.kind, change.name) for change in changes_between(before, after)] == [
+        ("added", "route", "new"),
+        ("changed", "route", "*/1"),
+    ]
+
+
+def test_routes_in_another_order_have_changed() -> None:
+    before = load_text("routes: [{path: /a, respond: 204}, {path: /b, respond: 204}]\n", "x.yaml", {})
+    after = load_text("routes: [{path: /b, respond: 204}, {path: /a, respond: 204}]\n", "x.yaml", {})
+    assert [(change.kind, change.name) for change in changes_between(before, after)] == [("setting", "routes")]
 
 
 def test_the_log_does_not_hold_ten_thousand_changes() -> None:
@@ -58,6 +86,19 @@ def test_the_collector_does_not_look_at_much() -> None:
     try:
         with unobtrusive():
             built: list[list[int]] = [[] for _ in range(2 * FROZEN_OBJECTS)]
+        assert gc.get_freeze_count() > frozen + len(built)
+    finally:
+        gc.unfreeze()
+
+
+def test_nor_where_as_much_is_let_go_afterwards() -> None:
+    frozen = gc.get_freeze_count()
+    leaving: list[list[int]] = [[] for _ in range(2 * FROZEN_OBJECTS)]
+    try:
+        with unobtrusive():
+            built: list[list[int]] = [[] for _ in range(2 * FROZEN_OBJECTS)]
+            spare_the_collector()
+            leaving.clear()
         assert gc.get_freeze_count() > frozen + len(built)
     finally:
         gc.unfreeze()

@@ -17,21 +17,25 @@ from proxy.config import Config
 from proxy.config.address import Address
 from proxy.config.expectations import RequestLine
 from proxy.config.lint import SECRET_FIELDS
-from proxy.routing import build
+from proxy.routing import named
 
 #: Keys whose values are nobody's business.
 SECRETS = frozenset({"key", "keys", "token", "secret", "password", "hmac_key", "eab_hmac"})
 
 
-def effective(config: Config, secrets: Collection[str] = ()) -> dict[str, Any]:
+def effective(config: Config, secrets: Collection[str] = (), brief: Collection[str] = ()) -> dict[str, Any]:
     """`config` as JSON values. Every route has its name, also where none was given.
 
     @param secrets: texts that are masked wherever they stand: `Loaded.secrets`.
+    @param brief: of the routes with these names nothing but the name is wanted.
     """
     veil = Veil(secrets)
-    shown = {name: _plain(getattr(config, name), veil, name) for name in type(config).model_fields}
-    for route, made in zip(shown["routes"], build(config.routes).routes, strict=True):
-        route["name"] = made.name
+    keys = type(config).model_fields
+    shown = {key: None if key == "routes" else _plain(getattr(config, key), veil, key) for key in keys}
+    shown["routes"] = [
+        {"name": name} if name in brief else {**_plain(route, veil, "routes"), "name": name}
+        for name, route in named(config.routes)
+    ]
     return shown
 
 

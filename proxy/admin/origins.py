@@ -17,7 +17,7 @@ from proxy.config.document import Tree
 from proxy.config.problem import Path
 from proxy.config.resolve import gate_paths
 from proxy.config.values import Duration, PositiveDuration, Size
-from proxy.routing import build
+from proxy.routing import named
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}:]+|file:[^{}]+)(?::-[^{}]*)?\}")
 _UNITS = {"s": (Duration, PositiveDuration), "B": (Size,)}
@@ -115,12 +115,11 @@ class _Teller:
         return told
 
     def _routes(self, config: Config) -> Iterator[Told]:
-        made = build(config.routes).routes
-        for place, route in enumerate(config.routes):
+        for place, (name, route) in enumerate(named(config.routes)):
             nodes = self._nodes(("routes", place))
             said = self._model(route, nodes, False)
             if route.name is None:
-                said["name"] = Told(made[place].name, None)
+                said["name"] = Told(name, None)
             gates = [
                 self._tell(gate, self._nodes(path), "gates", False)
                 for path, gate in zip(gate_paths(self._tree, ("routes", place, "gates")), route.gates, strict=True)

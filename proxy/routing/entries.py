@@ -64,12 +64,18 @@ def canonical_path(path: str) -> bytes:
 
 def make_routes(routes: Iterable[wishes.Route], locate: Locate | None) -> tuple[Route, ...]:
     """The routes of a configuration, named and with their conditions compiled."""
-    taken: set[str] = set()
     made: list[Route] = []
-    for place, wish in enumerate(routes):
+    for place, (name, wish) in enumerate(named(routes)):
         position = locate(("routes", place)) if locate else _NOWHERE
-        made.append(Route(_name(wish, taken), wish, place, position, _conditions(wish)))
+        made.append(Route(name, wish, place, position, _conditions(wish)))
     return tuple(made)
+
+
+def named(routes: Iterable[wishes.Route]) -> Iterator[tuple[str, wishes.Route]]:
+    """Each route with its name: its own, or one made from its host and path. No two are the same."""
+    taken: set[str] = set()
+    for wish in routes:
+        yield _name(wish, taken), wish
 
 
 def _name(wish: wishes.Route, taken: set[str]) -> str:
