@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-Pair = tuple[bytes, bytes]
+from proxy.message.shape import Shape, shape_of
 
-_NONE: list[bytes] = []
+Pair = tuple[bytes, bytes]
 
 
 class Fields:
@@ -19,34 +19,30 @@ class Fields:
     @ivar lines: these fields as they are written, once somebody has (see `proxy.wire.writer`).
     """
 
-    __slots__ = ("_index", "lines", "pairs")
+    __slots__ = ("_shape", "lines", "pairs")
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self.pairs: tuple[Pair, ...] = tuple(pairs)
-        self._index: dict[bytes, list[bytes]] | None = None
+        self._shape: Shape | None = None
         self.lines: bytes | None = None
 
-    def index(self) -> dict[bytes, list[bytes]]:
-        """All values by lower-case name. The caller must not change what it gets."""
-        index = self._index
-        if index is None:
-            index = self._index = {}
-            for name, value in self.pairs:
-                lower = name.lower()
-                if lower in index:
-                    index[lower].append(value)
-                else:
-                    index[lower] = [value]
-        return index
+    @property
+    def shape(self) -> Shape:
+        """The names, apart from their values; shared with all fields that have the same."""
+        shape = self._shape
+        if shape is None:
+            shape = self._shape = shape_of(self.pairs)
+        return shape
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of the field `name` (lower case), or None."""
-        values = self.index().get(name)
-        return values[0] if values else None
+        places = self.shape.places.get(name)
+        return self.pairs[places[0]][1] if places else None
 
     def all(self, name: bytes) -> list[bytes]:
-        """Every value of the field `name` (lower case), in order. The caller must not change the list."""
-        return self.index().get(name, _NONE)
+        """Every value of the field `name` (lower case), in order."""
+        places = self.shape.places.get(name)
+        return [self.pairs[place][1] for place in places] if places else []
 
     def tokens(self, name: bytes) -> list[bytes]:
         """The members of a comma-separated list field, lower-cased, empty ones left out (RFC 9110 section 5.6.1)."""
@@ -69,7 +65,7 @@ class Fields:
         return self.without((name.lower(),)).added((name, value))
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self.index()
+        return name in self.shape.places
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(self.pairs)

@@ -10,13 +10,12 @@ is how CGI and WSGI servers see names, so `X_Forwarded_For` and `X-Forwarded-For
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 
 from proxy import limits
 from proxy.errors import REQUEST_INVALID, RESPONSE_INVALID, ProxyError, Reason
 from proxy.message.fields import Fields, Pair
-
-#: Names that are remembered by one `NameFilter`: every spelling that ordinary clients use, and no more than that.
-NAMES_REMEMBERED = 1024
+from proxy.message.shape import SHAPES_REMEMBERED, Shape
 
 # Content-Length and Transfer-Encoding are framing: whoever sends the message on frames it anew.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -46,13 +45,13 @@ def canonical(name: bytes) -> bytes:
     return name.translate(_TO_CANONICAL)
 
 
-class NameFilter(dict[bytes, bool]):
-    """Says of a field name, spelled as it came, whether it may pass: `names[name]`.
+class NameFilter(dict[Shape, tuple[bool, ...]]):
+    """Says of the names of a head, spelled as they came, which may pass: `names[shape]`, in their order.
 
-    Clients repeat the same few dozen spellings for ever; so each is judged once, and then costs one look-up. A client
-    that invents names fills no memory: at `NAMES_REMEMBERED` everything is forgotten, and learned again.
+    Clients repeat the same few forms for ever; so each is judged once, and then costs one look-up. Who invents
+    names fills no memory: at `SHAPES_REMEMBERED` everything is forgotten, and learned again.
 
-    @param passes: the judgement; a pure function.
+    @param passes: the judgement of one name; a pure function.
     """
 
     __slots__ = ("_passes",)
@@ -61,12 +60,17 @@ class NameFilter(dict[bytes, bool]):
         super().__init__()
         self._passes = passes
 
-    def __missing__(self, name: bytes) -> bool:
-        verdict = self._passes(name)
-        if len(self) >= NAMES_REMEMBERED:
-            self.clear()
-        self[name] = verdict
-        return verdict
+    def __missing__(self, shape: Shape) -> tuple[bool, ...]:
+        verdicts = tuple(map(self._passes, shape.names))
+        if shape.remembered:
+            if len(self) >= SHAPES_REMEMBERED:
+                self.clear()
+            self[shape] = verdicts
+        return verdicts
+
+    def kept(self, fields: Fields) -> list[Pair]:
+        """Those of `fields` that may pass."""
+        return list(compress(fields.pairs, self[fields.shape]))
 
 
 def passes_request(name: bytes) -> bool:
@@ -95,9 +99,8 @@ def end_to_end_request(fields: Fields, names: NameFilter = _REQUEST_NAMES) -> li
     @param names: which names pass at all.
     @raise ProxyError: too many connection options.
     """
-    kept = [pair for pair in fields.pairs if names[pair[0]]]
-    options = fields.all(b"connection")
-    if not options or (len(options) == 1 and options[0] in _HARMLESS):
+    kept = names.kept(fields)
+    if b"connection" not in fields.shape.places or _harmless(fields):
         return kept
     named = connection_options(fields, REQUEST_INVALID)
     kept = _without(kept, named)
@@ -113,11 +116,16 @@ def end_to_end_response(fields: Fields, *, keep_length: bool = False) -> list[Pa
     @raise ProxyError: too many connection options.
     """
     names = _RESPONSE_NAMES_AND_LENGTH if keep_length else _RESPONSE_NAMES
-    kept = [pair for pair in fields.pairs if names[pair[0]]]
-    options = fields.all(b"connection")
-    if not options or (len(options) == 1 and options[0] in _HARMLESS):
+    kept = names.kept(fields)
+    if b"connection" not in fields.shape.places or _harmless(fields):
         return kept
     return _without(kept, connection_options(fields, RESPONSE_INVALID))
+
+
+def _harmless(fields: Fields) -> bool:
+    """Whether `Connection` names nothing that could be taken out."""
+    options = fields.all(b"connection")
+    return len(options) == 1 and options[0] in _HARMLESS
 
 
 def connection_options(fields: Fields, reason: Reason) -> frozenset[bytes]:

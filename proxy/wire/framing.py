@@ -30,12 +30,12 @@ def request_body_length(head: RequestHead) -> int:
 
     @raise ProxyError: REQUEST_FRAMING or REQUEST_CODING.
     """
-    index = head.fields.index()
-    if b"transfer-encoding" in index:
+    places = head.fields.shape.places
+    if b"transfer-encoding" in places:
         return _coded(head.fields, head.minor, CLIENT)
-    lengths = index.get(b"content-length")
-    if lengths is None:
+    if b"content-length" not in places:
         return 0  # RFC 9112 section 6.3, rule 7
+    lengths = head.fields.all(b"content-length")
     if len(lengths) != 1:
         raise ProxyError(CLIENT.framing, f"{len(lengths)} Content-Length fields")
     return _length(lengths[0], CLIENT)
@@ -48,11 +48,11 @@ def response_body_length(head: ResponseHead, request_method: bytes) -> int:
 
     @raise ProxyError: RESPONSE_INVALID.
     """
-    index = head.fields.index()
-    if b"transfer-encoding" in index:
+    places = head.fields.shape.places
+    if b"transfer-encoding" in places:
         announced = _coded(head.fields, head.minor, SERVER)
-    elif b"content-length" in index:
-        announced = _repeated_length(index[b"content-length"])
+    elif b"content-length" in places:
+        announced = _repeated_length(head.fields.all(b"content-length"))
     else:
         announced = UNTIL_CLOSE
     if head.status < 200 or head.status in (204, 304) or request_method == b"HEAD":

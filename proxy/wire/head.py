@@ -40,10 +40,9 @@ def refuse_stray(buffer: bytes, start: int, end: int, invalid: Reason) -> None:
 
 def keeps_alive(fields: Fields, minor: int) -> bool:
     """Whether the sender lets its connection be used again (RFC 9112 section 9.3)."""
-    values = fields.index().get(b"connection")
-    if values is None:
+    if b"connection" not in fields.shape.places:
         return minor > 0
-    if values == [b"keep-alive"]:
+    if fields.all(b"connection") == [b"keep-alive"]:
         return True
     options = fields.tokens(b"connection")
     return b"close" not in options and (minor > 0 or b"keep-alive" in options)

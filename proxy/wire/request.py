@@ -83,13 +83,14 @@ def read_request(
 
 def _host(fields: Fields, minor: int) -> bytes:
     """The value of Host: exactly one that is valid; none is enough in HTTP/1.0 (RFC 9112 section 3.2)."""
-    hosts = fields.index().get(b"host", ())
-    if len(hosts) == 1:
-        if HOST.fullmatch(hosts[0]):
-            return hosts[0]
-        raise ProxyError(REQUEST_HOST, f"Host {hosts[0][:60]!r}")
-    if hosts or minor > 0:
-        raise ProxyError(REQUEST_HOST, f"{len(hosts)} Host fields")
+    places = fields.shape.places.get(b"host", ())
+    if len(places) == 1:
+        host = fields.pairs[places[0]][1]
+        if HOST.fullmatch(host):
+            return host
+        raise ProxyError(REQUEST_HOST, f"Host {host[:60]!r}")
+    if places or minor > 0:
+        raise ProxyError(REQUEST_HOST, f"{len(places)} Host fields")
     return b""
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import INTERNAL, REQUEST_LOOP, ProxyError
 from proxy.message import Fields, RequestHead
+from proxy.policy import forwarding
 from proxy.policy.forwarding import Forwarder, ForwardingPolicy
 from proxy.policy.trust import UNKNOWN, TrustedNetworks
 
@@ -282,3 +283,16 @@ def test_a_connection_remembers_its_certificate() -> None:
     forwarder = Forwarder(PLAIN, STRANGER, b"https", b"Hash=00")
     for _ in range(2):
         assert forwarder.receive(head()).fields.get(b"x-forwarded-client-cert") == b"Hash=00"
+
+
+def test_what_is_said_of_many_clients_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "_WORDS_REMEMBERED", 8)
+    policy = ForwardingPolicy()
+    for number in range(100):
+        host = b"h%d.test" % number
+        received = policy.receive(RequestHead(b"GET", b"/", host, 1, Fields([(b"Host", host)])), "192.0.2.1", b"http")
+        assert received.fields.get(b"x-forwarded-host") == host
+        assert len(policy._words) <= 8
+    long = b"h" * 2000
+    policy.receive(RequestHead(b"GET", b"/", long, 1, Fields([(b"Host", long)])), "192.0.2.1", b"http")
+    assert not any(long in key for key in policy._words)

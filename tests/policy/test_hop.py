@@ -91,14 +91,20 @@ def test_a_response_keeps_what_only_looks_like_ours() -> None:
 
 
 def test_a_name_filter_forgets_before_it_fills_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hop, "NAMES_REMEMBERED", 8)
+    monkeypatch.setattr(hop, "SHAPES_REMEMBERED", 8)
     judged: list[bytes] = []
     names = NameFilter(lambda name: judged.append(name) or name != b"bad")
     for n in range(100):
-        assert names[b"x%d" % n]
-        assert not names[b"bad"]
+        assert names.kept(Fields([(b"x%d" % n, b"1"), (b"bad", b"2")])) == [(b"x%d" % n, b"1")]
+        assert names.kept(Fields([(b"bad", b"2")])) == []
         assert len(names) <= 8
-    assert judged.count(b"bad") < 30
+    assert judged.count(b"bad") < 130  # 100 times beside a new name, and not 100 times alone
+
+
+def test_a_name_filter_remembers_nothing_of_what_is_too_long() -> None:
+    names = NameFilter(lambda name: True)
+    assert len(names.kept(Fields([(b"x" * 500, b"1")] * 3))) == 3
+    assert not names
 
 
 NAMES = st.sampled_from([b"X-A", b"x-b", b"X_C", b"Host", b"Keep-Alive", b"TE", b"Content-Length", b"Via", b"Cookie"])
