@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from tests.bench.peers import OURS
 from tests.bench.results import Report
-from tests.bench.rows import Kind
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def _cheaper(report: Report) -> Iterator[Verdict]:
         ratios = {
             result.row.name: ratio
             for result in report.rows
-            if result.row.kind in (Kind.HTTP, Kind.WEBSOCKET) and (ratio := result.ratio(OURS, peer)) is not None
+            if not result.row.kind.idle and (ratio := result.ratio(OURS, peer)) is not None
         }
         if ratios:
             lost = [f"{name} {ratio:.2f}" for name, ratio in ratios.items() if ratio >= 1]
@@ -60,7 +59,7 @@ def _cheaper(report: Report) -> Iterator[Verdict]:
 
 
 def _beside_nginx(report: Report) -> Iterator[Verdict]:
-    for name, most in (("1k", 2.5), ("64k", _LEVEL), ("10m", _LEVEL)):
+    for name, most in (("1k", 2.5), ("tls-1k", 2.5), ("64k", _LEVEL), ("10m", _LEVEL)):
         result = report.find(name)
         ratio = result.ratio(OURS, "nginx") if result else None
         if result and ratio is not None:

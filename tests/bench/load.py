@@ -1,6 +1,9 @@
-"""Puts load on a proxy for some seconds and reads the report: wrk for HTTP, a script of ours for WebSockets."""
+"""
+Puts load on a proxy for some seconds and reads the report: wrk for HTTP, scripts of ours for WebSockets and handshakes.
+"""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +16,8 @@ from tests.bench.rows import Kind, Row
 _HERE = Path(__file__).parent
 _ERRORS = ("connect", "read", "write", "timeout", "status")
 _GRACE_SECONDS = 20
+# What the certificate is for, and what clients ask for.
+TLS_NAME = "localhost"
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,10 @@ def parse_report(output: str) -> Load:
 
 def command(row: Row, port: int, seconds: int) -> list[str | Path]:
     """The command line that puts the load of `row` on a port of loopback."""
+    if row.kind is Kind.HANDSHAKE:
+        script = _HERE / "scripts" / "tls_load.py"
+        how = "resume" if row.resume else "new"
+        return [sys.executable, script, str(port), row.path, str(row.connections), str(seconds), how]
     if row.kind is Kind.WEBSOCKET:
         script = _HERE / "scripts" / "websocket_load.py"
         return [sys.executable, script, str(port), row.path, str(row.connections), str(seconds)]
@@ -60,7 +69,12 @@ def command(row: Row, port: int, seconds: int) -> list[str | Path]:
     argv: list[str | Path] = [wrk, "-t1", f"-c{row.connections}", f"-d{seconds}s", "--timeout", "10s"]
     if row.close:
         argv += ["-H", "Connection: close"]
-    return [*argv, "-s", f"{row.script}.lua", f"http://{LOOPBACK}:{port}{row.path}", "--", str(row.routes)]
+    return [*argv, "-s", f"{row.script}.lua", f"{origin_of(row, port)}{row.path}", "--", str(row.routes)]
+
+
+def origin_of(row: Row, port: int) -> str:
+    """Scheme, host and port of a proxy. With TLS the host has a name, for clients do not ask for addresses by SNI."""
+    return f"https://{TLS_NAME}:{port}" if row.tls else f"http://{LOOPBACK}:{port}"
 
 
 def run(row: Row, port: int, seconds: int) -> Load:
@@ -69,6 +83,7 @@ def run(row: Row, port: int, seconds: int) -> Load:
         done = subprocess.run(
             command(row, port, seconds),
             cwd=_HERE / "lua",
+            env={**os.environ, "OPENSSL_CONF": str(_HERE / "scripts" / "openssl.cnf")},
             capture_output=True,
             text=True,
             timeout=seconds + _GRACE_SECONDS,

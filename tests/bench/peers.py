@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.bench.install import find_program, find_tool
 from tests.bench.machine import LOOPBACK
+from tests.support.authority import Issued
 
 OURS = "this proxy"
 _SCRIPTS = Path(__file__).with_name("scripts")
@@ -22,12 +23,16 @@ _SCRIPTS = Path(__file__).with_name("scripts")
 
 @dataclass(frozen=True)
 class Scene:
-    """What a proxy is configured for: ports of loopback, the number of routes (0: one for everything), its folder."""
+    """What a proxy is configured for: ports of loopback, the number of routes (0: one for everything), its folder.
+
+    @ivar tls: the certificate to speak TLS 1.3 with, None for plain HTTP.
+    """
 
     port: int
     origin_port: int
     routes: int
     directory: Path
+    tls: Issued | None = None
 
     @property
     def prefixes(self) -> list[str]:
@@ -50,7 +55,8 @@ class Scene:
     @property
     def words(self) -> list[str]:
         """The command line of a proxy that is a script of ours."""
-        return [str(self.port), str(self.origin_port), str(self.routes), str(self.access_log)]
+        pair = [self.tls.cert, self.tls.key] if self.tls else []
+        return [str(self.port), str(self.origin_port), str(self.routes), str(self.access_log), *pair]
 
     def write(self, name: str, text: str) -> Path:
         path = self.directory / name
@@ -106,8 +112,9 @@ class ThisProxy(Peer):
 
     def prepare(self, program: Path, scene: Scene) -> Launch:
         routes = [{"path": prefix, "upstream": "origin"} for prefix in scene.prefixes] or [{"upstream": "origin"}]
+        tls = {"tls": {"certificates": [{"cert": scene.tls.cert, "key": scene.tls.key}]}} if scene.tls else {}
         config = {
-            "listen": [f"tcp:{scene.port}:interface={LOOPBACK}"],
+            "listen": [{"endpoint": f"tcp:{scene.port}:interface={LOOPBACK}", **tls}],
             "upstreams": {"origin": {"servers": [f"http://{scene.origin}"], "connections": 65536}},
             "routes": routes,
         }
@@ -115,6 +122,9 @@ class ThisProxy(Peer):
         path = scene.write("routes.yaml", json.dumps(config, indent=1))
         argv: list[str | Path] = [program, "-n", "--pidfile=", *self.arguments, "reverseproxy", "--config", path]
         return Launch(argv, scene.output)
+
+
+_NGINX_TLS = "ssl_protocols TLSv1.3; ssl_certificate {pair.cert}; ssl_certificate_key {pair.key};"
 
 
 class Nginx(Peer):
@@ -132,7 +142,8 @@ class Nginx(Peer):
         for word, value in {
             "@user@": "user root;",
             "@directory@": str(scene.directory),
-            "@listen@": f"{LOOPBACK}:{scene.port}",
+            "@listen@": f"{LOOPBACK}:{scene.port}{' ssl' if scene.tls else ''}",
+            "@certificate@": _NGINX_TLS.format(pair=scene.tls) if scene.tls else "",
             "@origin@": scene.origin,
             "@locations@": locations,
         }.items():
@@ -156,6 +167,10 @@ class HAProxy(Peer):
             choice = f"use_backend %[path,map_beg({routes})]"
         else:
             choice = "default_backend origin"
+        tls = ""
+        if scene.tls:
+            pems = [Path(path).read_text() for path in (scene.tls.cert, scene.tls.key)]
+            tls = f" ssl crt {scene.write('pair.pem', ''.join(pems))} ssl-min-ver TLSv1.3"
         text = f"""\
 global
     nbthread 1
@@ -173,8 +188,8 @@ defaults
     timeout tunnel 300s
     timeout http-keep-alive 300s
 frontend bench
-    bind {LOOPBACK}:{scene.port} backlog 4096
-    http-request set-header X-Forwarded-Proto http
+    bind {LOOPBACK}:{scene.port}{tls} backlog 4096
+    http-request set-header X-Forwarded-Proto {"https" if tls else "http"}
     {choice}
 backend origin
     http-reuse always
@@ -222,13 +237,14 @@ def _envoy(scene: Scene) -> dict[str, object]:
         ],
         "route_config": {"virtual_hosts": [{"name": "bench", "domains": ["*"], "routes": routes}]},
     }
+    tls = {"transport_socket": _envoy_tls(scene.tls, types)} if scene.tls else {}
     no_limit = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 100000)
     return {
         "static_resources": {
             "listeners": [
                 {
                     "address": _envoy_address(scene.port),
-                    "filter_chains": [{"filters": [{"name": "http", "typed_config": connections}]}],
+                    "filter_chains": [{"filters": [{"name": "http", "typed_config": connections}], **tls}],
                 }
             ],
             "clusters": [
@@ -244,6 +260,13 @@ def _envoy(scene: Scene) -> dict[str, object]:
             ],
         }
     }
+
+
+def _envoy_tls(pair: Issued, types: str) -> dict[str, object]:
+    certificate = {"certificate_chain": {"filename": pair.cert}, "private_key": {"filename": pair.key}}
+    common = {"tls_certificates": [certificate], "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"}}
+    context = f"{types}.transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"name": "tls", "typed_config": {"@type": context, "common_tls_context": common}}
 
 
 def _envoy_address(port: int) -> dict[str, object]:
@@ -262,12 +285,16 @@ class Traefik(Peer):
         return find_tool("bin/traefik")
 
     def prepare(self, program: Path, scene: Scene) -> Launch:
+        tls: dict[str, object] = {"tls": {}} if scene.tls else {}
         routers = {
-            f"r{number}": {"rule": f"PathPrefix(`{prefix}/`)", "service": "origin", "entryPoints": ["bench"]}
+            f"r{number}": {"rule": f"PathPrefix(`{prefix}/`)", "service": "origin", "entryPoints": ["bench"], **tls}
             for number, prefix in enumerate(scene.prefixes or [""])
         }
         servers = {"servers": [{"url": f"http://{scene.origin}"}], "passHostHeader": True}
-        dynamic = {"http": {"routers": routers, "services": {"origin": {"loadBalancer": servers}}}}
+        dynamic: dict[str, object] = {"http": {"routers": routers, "services": {"origin": {"loadBalancer": servers}}}}
+        if scene.tls:
+            pair = {"certFile": scene.tls.cert, "keyFile": scene.tls.key}
+            dynamic["tls"] = {"certificates": [pair], "options": {"default": {"minVersion": "VersionTLS13"}}}
         static = {
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
             "log": {"level": "ERROR"},
@@ -278,6 +305,12 @@ class Traefik(Peer):
         }
         config = scene.write("traefik.yaml", json.dumps(static, indent=1))
         return Launch([program, f"--configfile={config}"], scene.access_log, _GO)
+
+
+_CADDY_TLS = """\
+tls {pair.cert} {pair.key} {{
+        protocols tls1.3
+    }}"""
 
 
 class Caddy(Peer):
@@ -296,6 +329,9 @@ class Caddy(Peer):
     admin off
     auto_https off
     persist_config off
+    servers {{
+        protocols h1 h2
+    }}
     log {{
         level ERROR
     }}
@@ -308,8 +344,9 @@ class Caddy(Peer):
         }}
     }}
 }}
-http://:{scene.port} {{
+{"https" if scene.tls else "http"}://:{scene.port} {{
     bind {LOOPBACK}
+    {_CADDY_TLS.format(pair=scene.tls) if scene.tls else ""}
     log {{
         output file {scene.access_log} {{
             roll_disabled

@@ -9,6 +9,7 @@ class Kind(Enum):
 
     HTTP = "http"
     WEBSOCKET = "websocket"
+    HANDSHAKE = "handshake"
     IDLE_HTTP = "idle-http"
     IDLE_WEBSOCKET = "idle-websocket"
 
@@ -31,6 +32,8 @@ class Row:
     @ivar routes: 0 is one route for everything; N is N routes `/s00000`, `/s00001`, ..., all of them asked in turn.
     @ivar per_byte: requests are counted by the bytes that arrived, because few of them end within a round.
     @ivar least_seconds: a round is never shorter.
+    @ivar tls: the client speaks TLS 1.3 to the proxy (`tests.bench.load.tls_settings` says what of it).
+    @ivar resume: every connection but the first resumes the session before it; else none does.
     """
 
     name: str
@@ -43,12 +46,17 @@ class Row:
     close: bool = False
     per_byte: bool = False
     least_seconds: int = 1
+    tls: bool = False
+    resume: bool = False
 
     @property
     def unit(self) -> str:
         """What is counted: one of these is what CPU time is divided by."""
         return "message" if self.kind is Kind.WEBSOCKET else "request"
 
+
+_HANDSHAKE = "1 KiB over TLS 1.3, a new connection and session for each request"
+_RESUMPTION = "1 KiB over TLS 1.3, a new connection with the old session for each request"
 
 ROWS = (
     Row("0b", "no body", path="/0b"),
@@ -63,6 +71,9 @@ ROWS = (
     Row("routes-10000", "1 KiB, 10,000 routes", script="routes", path="/s00000/1k", routes=10_000),
     Row("post", "POST of 16 KiB", script="post", path="/post"),
     Row("varied", "1 KiB, another browser's head each time", script="varied"),
+    Row("tls-1k", "1 KiB over TLS 1.3", tls=True),
+    Row("tls-handshake", _HANDSHAKE, kind=Kind.HANDSHAKE, connections=16, tls=True),
+    Row("tls-resume", _RESUMPTION, kind=Kind.HANDSHAKE, connections=16, tls=True, resume=True),
     Row("websocket", "WebSocket echo of 64 bytes", kind=Kind.WEBSOCKET, path="/echo"),
     Row("idle", "idle keep-alive connections", kind=Kind.IDLE_HTTP, path="/0b", connections=10_000),
     Row("idle-websocket", "open WebSockets", kind=Kind.IDLE_WEBSOCKET, path="/echo", connections=2_000),

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import socket
+import ssl
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from tests.bench.peers import Launch, Peer, Scene
 from tests.bench.results import Idle, Outcome, Round, RowResult
 from tests.bench.rows import Row
 from tests.bench.websocket import opening
+from tests.support.authority import Authority
 
 _POLL_SECONDS = 0.05
 _SETTLE_SECONDS = 0.5
@@ -51,6 +53,8 @@ class Bench:
         self.directory = directory
         self.rounds = rounds
         self.seconds = seconds
+        self.authority = Authority(directory)
+        self.pair = self.authority.issue(load.TLS_NAME)
         self.http = HttpOrigin(directory / "http-origin", ports.take(), cores.load)
         self.websocket = WebSocketOrigin(directory / "websocket-origin", ports.take(), cores.load)
 
@@ -87,11 +91,11 @@ class Bench:
         directory = folder / peer.name.replace(" ", "-")
         directory.mkdir()
         origin_port = self.websocket.port if row.kind.websocket else self.http.port
-        scene = Scene(self.ports.take(), origin_port, row.routes, directory)
+        scene = Scene(self.ports.take(), origin_port, row.routes, directory, self.pair if row.tls else None)
         launch = peer.prepare(program, scene)
         with Program(launch.argv, self.cores.proxy, scene.output, env=launch.env) as started:
             started.wait_for_port(scene.port)
-            wait_until_forwarding(started, row, scene)
+            wait_until_forwarding(started, row, scene, self.authority.ca)
             yield Running(peer, scene, launch, started, Meter(started.pid))
 
     def _measure_rounds(self, row: Row, running: Sequence[Running]) -> dict[str, Outcome]:
@@ -177,24 +181,34 @@ def _idle(row: Row, one: Running) -> Idle:
     return Idle(row.connections, before, after)
 
 
-def wait_until_forwarding(program: Program, row: Row, scene: Scene) -> None:
-    """Return when the proxy gives the origin's answer; some listen before their routes are read."""
+def wait_until_forwarding(program: Program, row: Row, scene: Scene, ca: str) -> None:
+    """Return when the proxy gives the origin's answer; some listen before their routes are read.
+
+    @param ca: the authority that signed the proxy's certificate, should it speak TLS.
+    """
     deadline = time.monotonic() + START_SECONDS
     last = scene.prefixes[-1] + "/1k" if scene.routes else row.path
-    ask = _ask_websocket if row.kind.websocket else _ask_http
     answer = ""
     while answer != "ok":
         program.check_alive(deadline, f"forward {last}: the last answer was {answer}")
         try:
-            answer = ask(row, scene.port, last)
+            if row.kind.websocket:
+                answer = _ask_websocket(scene.port, last)
+            else:
+                answer = _ask_http(_connection(row, scene.port, ca), row, last)
         except (OSError, http.client.HTTPException) as error:
             answer = repr(error)
         if answer != "ok":
             time.sleep(_POLL_SECONDS)
 
 
-def _ask_http(row: Row, port: int, path: str) -> str:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+def _connection(row: Row, port: int, ca: str) -> http.client.HTTPConnection:
+    if not row.tls:
+        return http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    return http.client.HTTPSConnection(load.TLS_NAME, port, timeout=5, context=ssl.create_default_context(cafile=ca))
+
+
+def _ask_http(connection: http.client.HTTPConnection, row: Row, path: str) -> str:
     try:
         if row.script == "post":
             size = len(POST_ANSWER)
@@ -209,7 +223,7 @@ def _ask_http(row: Row, port: int, path: str) -> str:
     return "ok" if (response.status, len(body)) == (200, size) else f"{response.status} with {len(body)} bytes"
 
 
-def _ask_websocket(row: Row, port: int, path: str) -> str:
+def _ask_websocket(port: int, path: str) -> str:
     with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
         connection.sendall(opening(port, path))
         answer = connection.recv(4096)

@@ -1,6 +1,12 @@
 """The parts of the bench that only compute: reports read, figures divided, goals judged, tables and charts drawn."""
 
+import socket
+import ssl
+import threading
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +14,7 @@ import pytest
 from tests.bench import chart, goals, measure, publish, rows, table, websocket
 from tests.bench.__main__ import parse_arguments
 from tests.bench.instructions import bytecodes, parse_collected
-from tests.bench.load import Load, command, parse_report
+from tests.bench.load import TLS_NAME, Load, command, parse_report, run
 from tests.bench.machine import BenchError
 from tests.bench.origin import parse_stub_status
 from tests.bench.peers import OURS, PEERS, Caddy, Envoy, HAProxy, Nginx, Peer, Scene, ThisProxy, Traefik
@@ -16,6 +22,7 @@ from tests.bench.profile import fold, report_stacks
 from tests.bench.results import Idle, Outcome, Report, Round, RowResult
 from tests.bench.run import make_round
 from tests.bench.versions import find_number
+from tests.support.authority import Authority, Issued
 
 ROW = rows.choose(["1k"])[0]
 WRK = """\
@@ -55,6 +62,47 @@ def test_no_report_is_an_error_that_shows_what_was_printed() -> None:
 def test_a_new_connection_for_each_request_is_asked_for_with_a_field() -> None:
     argv = [str(word) for word in command(rows.choose(["close"])[0], 80, 1)]
     assert argv[argv.index("-H") + 1] == "Connection: close"
+
+
+@pytest.mark.peers
+def test_tls_is_asked_for_by_name() -> None:
+    argv = [str(word) for word in command(rows.choose(["tls-1k"])[0], 8443, 1)]
+    assert "https://localhost:8443/1k" in argv
+
+
+@contextmanager
+def tls_server(pair: Issued, tickets: int) -> Iterator[int]:
+    """A server that gives out so many tickets after each handshake, and answers one request; its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = tickets
+    context.load_cert_chain(pair.cert, pair.key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):  # the listener is closed
+                while True:
+                    with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                        connection.recv(4096)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                        connection.unwrap()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@pytest.mark.parametrize(("row", "tickets", "honest"), [
+    ("tls-handshake", 2, True), ("tls-resume", 2, True), ("tls-resume", 0, False),
+])  # fmt: skip
+def test_a_session_that_is_not_resumed_is_an_error(row: str, tickets: int, honest: bool, tmp_path: Path) -> None:
+    one = replace(rows.choose([row])[0], connections=1)
+    with tls_server(Authority(tmp_path).issue(TLS_NAME), tickets) as port:
+        seen = run(one, port, 1)
+    assert seen.requests > 10
+    assert seen.received == seen.requests * len(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert seen.errors == ({} if honest else {"connect": seen.requests})
 
 
 def test_cpu_time_is_divided_by_what_reached_the_origin() -> None:
@@ -159,6 +207,7 @@ def test_the_longest_bar_is_cut_and_fits() -> None:
 def test_goals_are_judged_by_the_ratios_of_the_run() -> None:
     report = report_of(
         result_of("1k", this_proxy=30.0, nginx=10.0, Envoy=45.0),
+        result_of("tls-1k", this_proxy=24.0, nginx=10.0),
         result_of("64k", this_proxy=40.0, nginx=40.0, Envoy=39.0),
         result_of("10m", this_proxy=6000.0, nginx=7000.0, Envoy=9000.0),
         result_of("routes-1", this_proxy=30.0),
@@ -166,6 +215,7 @@ def test_goals_are_judged_by_the_ratios_of_the_run() -> None:
     )
     judged = {verdict.goal: verdict for verdict in goals.verdicts(report)}
     assert judged["at most 2.5 times nginx at 1 KiB"].reached is False
+    assert judged["at most 2.5 times nginx at 1 KiB over TLS 1.3"].reached is True
     assert judged["at most 1.1 times nginx at 64 KiB"].reached is True
     assert "64k" in judged["less CPU than Envoy in every row"].measured
     assert judged["10,000 routes cost less than 10 % more than one"].measured == "+6.7%"
@@ -200,6 +250,16 @@ def test_what_was_measured_is_written_as_json() -> None:
     assert '"cpu_us": 20.0' in text
     assert '"failure": "gone"' in text
     assert '"kib_each": 2.5' in text
+
+
+@pytest.mark.parametrize("kind", [ThisProxy, Nginx, HAProxy, Envoy, Traefik, Caddy])
+def test_a_configuration_names_the_certificate(kind: type[Peer], tmp_path: Path) -> None:
+    pair = Authority(tmp_path).issue(TLS_NAME, file="bench")
+    for tls, named in ((None, False), (pair, True)):
+        (folder := tmp_path / str(named)).mkdir()
+        kind().prepare(Path("program"), Scene(8000, 9000, 0, folder, tls))
+        written = "".join(path.read_text() for path in folder.iterdir())
+        assert (pair.cert in written or "BEGIN CERTIFICATE" in written or "pair.pem" in written) is named
 
 
 @pytest.mark.parametrize("kind", [ThisProxy, Nginx, HAProxy, Envoy, Traefik, Caddy])

@@ -1,7 +1,12 @@
-"""A streaming reverse proxy with aiohttp. Arguments: port, port of the origin, number of routes, access log."""
+"""
+A streaming reverse proxy with aiohttp.
+
+Arguments: port, port of the origin, number of routes, access log; for TLS a certificate and its key.
+"""
 
 import asyncio
 import logging
+import ssl
 import sys
 
 import aiohttp
@@ -63,7 +68,16 @@ async def copy(
     await sink.close()
 
 
-async def main(port: int, origin_port: int, routes: int, access_log: str) -> None:
+def tls_context(*pair: str) -> ssl.SSLContext | None:
+    if not pair:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(*pair)
+    return context
+
+
+async def main(port: int, origin_port: int, routes: int, access_log: str, *pair: str) -> None:
     logging.basicConfig(filename=access_log, level=logging.INFO, format="%(message)s")
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=300)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
@@ -75,9 +89,9 @@ async def main(port: int, origin_port: int, routes: int, access_log: str) -> Non
             app.router.add_route("*", "/{tail:.*}", forwarder.forward)
         runner = web.AppRunner(app, keepalive_timeout=600)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
+        await web.TCPSite(runner, "127.0.0.1", port, backlog=4096, ssl_context=tls_context(*pair)).start()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))
