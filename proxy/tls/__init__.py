@@ -5,7 +5,7 @@ The way of a connection from a client, and who knows what:
 - `hello.py`         which name and protocols it asks for, before OpenSSL sees a byte
 - `table.py`         whose certificate that name gets
 - `server.py`        one connection: hello, handshake, then the site's own protocol on top
-- `records.py`       where records end
+- `cipher.py`        its records opened and sealed, by the shortest way into OpenSSL
 - `stream.py`        the transport that the protocol on top sees, of both ends
 - `contexts.py`      how OpenSSL is set up, from `certificates.py` (files) and `policies.py` (versions, ciphers)
 - `keyring.py`       the certificates of one listener, renewed while they are in use

@@ -29,8 +29,8 @@ from zope.interface import implementer
 
 from proxy import limits
 from proxy.alarm import NEVER, Alarm
+from proxy.tls.cipher import Cipher
 from proxy.tls.contexts import Verdict, said
-from proxy.tls.records import RecordWalk
 
 
 class State(Enum):
@@ -42,12 +42,6 @@ class State(Enum):
 
 
 SHAKING, OPEN, HALF, CLOSING, CLOSED = State
-
-# A record holds at most this much (RFC 8446 section 5.1).
-_RECORD_BYTES = 1 << 14
-# What encryption adds to a record, at most, and what a message of the protocol itself may take.
-_RECORD_EXTRA = 256
-_ROOM = 4096
 
 
 class HandshakeError(Exception):
@@ -79,10 +73,10 @@ class TlsStream(Protocol):
         self.state = SHAKING
         self.verdict = Verdict()
         self._alarm = alarm
-        self._tls: SSL.Connection = None  # type: ignore[assignment] # until `shake`
+        self._tls: SSL.Connection = None  # type: ignore[assignment] # until `begin`
+        self._cipher: Cipher = None  # type: ignore[assignment] # until `begin`
         self._above: Any = None
         self._peer_done = False
-        self._records = RecordWalk()
 
     # --- the handshake ------------------------------------------------------------------------------------
 
@@ -97,15 +91,14 @@ class TlsStream(Protocol):
     def begin(self, connection: SSL.Connection, received: bytes = b"") -> None:
         """Shake hands; `received` is what the peer has said already."""
         self._tls = connection
+        self._cipher = Cipher(connection)
         connection.set_app_data(self.verdict)
         if received:
-            self._records.is_one(received)
             connection.bio_write(received)
         self._shake()
 
     def shaking(self, data: bytes) -> None:
         """The peer goes on with the handshake."""
-        self._records.is_one(data)
         self._tls.bio_write(data)
         self._shake()
 
@@ -119,13 +112,13 @@ class TlsStream(Protocol):
             self._flush()  # the alert that says so
             self.give_up(said(error))
             return
-        self._flush()
+        self._flush()  # at once: a client with Nagle's algorithm waits for a sign of life before it sends its request
         self._alarm.clear(self)
         self.negotiatedProtocol = self._tls.get_alpn_proto_negotiated() or None
         self.state = OPEN
         self.secured()
         if self._above is not None:
-            self._receive()
+            self.dataReceived(b"")  # what has come with the end of the handshake
 
     def put_above(self, protocol: Any) -> None:
         """`protocol` is on top from now on."""
@@ -144,11 +137,11 @@ class TlsStream(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self.state is OPEN or self.state is HALF:
-            self._tls.bio_write(data)
-            if self._records.is_one(data):
-                self._receive_one(len(data))
+            data = self._cipher.open(data)
+            if self._cipher.more:
+                self._receive_more(data)
             else:
-                self._receive()
+                self._above.dataReceived(data)
         elif self.state is SHAKING:
             self.shaking(data)
 
@@ -166,7 +159,7 @@ class TlsStream(Protocol):
             self._alarm.set(self, limits.TLS_CLOSE_SECONDS)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         before, self.state = self.state, CLOSED
         if before is SHAKING:
             self.failed(HandshakeError("the peer closed the connection in the handshake", self.verdict))
@@ -184,48 +177,24 @@ class TlsStream(Protocol):
 
     # --- bytes --------------------------------------------------------------------------------------------
 
-    def _receive_one(self, size: int) -> None:
-        """Decrypt one record of `size` bytes: the usual case, without a question too many."""
-        try:
-            data = self._tls.recv(size)
-        except (SSL.WantReadError, SSL.ZeroReturnError):
-            self._receive()  # it says the same again
-        except SSL.Error as error:  # and of this nothing more
-            self._flush()
-            self._lose(Failure(ConnectionLost(f"TLS: {said(error)}")))
-            self.transport.abortConnection()
-        else:
-            self._above.dataReceived(data)
-
-    def _receive(self) -> None:
-        """Decrypt all that has come, and hand it on at once: at most what one read of the transport gave."""
-        pieces: list[bytes] = []
-        ended, broken = False, None
-        try:
-            while True:
-                pieces.append(self._tls.recv(_RECORD_BYTES))
-        except SSL.WantReadError:
-            pass
-        except SSL.ZeroReturnError:
-            ended = True
-        except SSL.Error as error:
-            broken = Failure(ConnectionLost(f"TLS: {said(error)}"))
+    def _receive_more(self, opened: bytes) -> None:
+        """Something of the protocol itself has come, or several records, or a part of one."""
+        cipher = self._cipher
+        cipher.more = False
         self._flush()
-        if pieces and self._above is not None:
-            self._above.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        if broken is not None:
-            self._lose(broken)
-            self.transport.abortConnection()
-        elif ended:
+        if opened and self._above is not None:
+            self._above.dataReceived(opened)
+        if isinstance(cipher.over, SSL.ZeroReturnError):
             self._peer_ended()
+        elif cipher.over is not None:
+            self._lose(Failure(ConnectionLost(f"TLS: {said(cipher.over)}")))
+            self.transport.abortConnection()
 
     def _flush(self) -> None:
-        """Send what the protocol itself has to say: answers of a handshake, session tickets, alerts."""
-        try:
-            while True:
-                self.transport.write(self._tls.bio_read(_ROOM))
-        except SSL.WantReadError:
-            pass
+        """Send what the protocol itself has to say."""
+        words = self._cipher.take()
+        if words:
+            self.transport.write(words)
 
     def _peer_ended(self) -> None:
         """close_notify (RFC 8446 section 6.1): the peer sends nothing more."""
@@ -249,19 +218,8 @@ class TlsStream(Protocol):
     # --- doors above: what the protocol calls -------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        if self.state is not OPEN or not data:
-            return
-        if len(data) <= _RECORD_BYTES:
-            self._tls.send(data)
-        else:
-            view = memoryview(data)
-            for at in range(0, len(data), _RECORD_BYTES):
-                self._tls.send(view[at : at + _RECORD_BYTES])
-        room = len(data) + _RECORD_EXTRA * (1 + len(data) // _RECORD_BYTES)
-        sent = self._tls.bio_read(room)
-        self.transport.write(sent)
-        if len(sent) == room:  # an answer of the protocol itself was there before it
-            self._flush()
+        if self.state is OPEN and data:
+            self.transport.write(self._cipher.seal(data))
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         self.write(b"".join(data))

@@ -142,6 +142,22 @@ def test_sessions_are_resumed(hosts: RunningProxy, tmp_path: Path) -> None:
         assert "Reused, TLS" in s_client(hosts.port, *options, "-sess_in", session, say=ask)
 
 
+def test_keys_are_updated_in_the_middle(hosts: RunningProxy) -> None:
+    """RFC 8446 section 4.6.3: the client changes its keys, and asks us to change ours."""
+    argv = [require_program("openssl"), "s_client", "-connect", f"{LOOPBACK}:{hosts.port}", "-servername", "www.test"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        for word in (b"K\n", b"K\n", b"GET / HTTP/1.1\r\nHost: www.test\r\nConnection: close\r\n\r\n"):
+            time.sleep(0.3)  # it takes one read of its input for one command
+            client.stdin.write(word)
+            client.stdin.flush()
+        said = client.stdout.read()
+    assert said.count(b"KEYUPDATE") == 2
+    assert b"HTTP/1.1 200 OK" in said
+    assert b"|https" in said
+
+
 def test_a_whole_listener_redirects(hosts: RunningProxy) -> None:
     plain = hosts.plain  # type: ignore[attr-defined]
     argv = [require_program("curl"), "-sSi", f"http://{LOOPBACK}:{plain}/a/b?c=d", "-H", "Host: www.test:8080"]

@@ -266,6 +266,19 @@ def test_a_client_that_closes_is_answered(authority: Authority) -> None:
     assert client.end.was_closed
 
 
+def test_a_connection_that_is_over_is_kept_by_nobody(authority: Authority) -> None:
+    """Else each would stay until the deadline of its handshake, with 25 KiB of OpenSSL's: a thousand clients a second
+    would fill the memory."""
+    one = authority.issue("a.test")
+    stage = Stage(plan(one))
+    client = stage.client("a.test", authority.ca).shake()
+    assert repr(stage.alarm) == "<Alarm 1 to look at>"
+    client.end.leaves()
+    stage.passes(0.1)
+    assert stage.top.lost is not None
+    assert repr(stage.alarm) == "<Alarm 0 to look at>"
+
+
 def test_an_end_without_the_word_for_it_is_no_end(authority: Authority) -> None:
     stage = Stage(plan(authority.issue("a.example")))
     client = stage.client("a.example", authority.ca).shake()
