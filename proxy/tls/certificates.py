@@ -62,6 +62,10 @@ class Pair(NamedTuple):
     def not_after(self) -> datetime:
         return self.leaf.not_valid_after_utc
 
+    def counts(self, now: float) -> bool:
+        """Whether it is valid at `now` (seconds since 1970)."""
+        return self.leaf.not_valid_before_utc.timestamp() <= now < self.not_after.timestamp()
+
     @property
     def kind(self) -> str:
         """Which kind of key: one server name can have one certificate of each."""

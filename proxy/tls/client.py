@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from cryptography import x509
@@ -36,7 +38,7 @@ from proxy.errors import (
     ProxyError,
     Retry,
 )
-from proxy.tls.certificates import CertificateError, is_address, signature
+from proxy.tls.certificates import CertificateError, days_left, is_address, load_chain, signature
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
 from proxy.tls.policies import policy
 from proxy.tls.stream import HandshakeError, TlsStream
@@ -74,9 +76,14 @@ class ClientTls:
     A file that cannot be used fails the connections that need it, and nothing else.
     """
 
-    def __init__(self, plan: ClientPlan, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, plan: ClientPlan, now: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
         self.plan = plan
         self._now = now
+        self._wall = wall
+        self._until: datetime | None = None  # when our own certificate expires
+        self._warned_at = -limits.CERTIFICATE_WARN_SECONDS + now()
         self._files = [path for path in (plan.ca, plan.crl, plan.cert, plan.key) if path]
         self._signature = signature(self._files)
         self._looked_at = now()
@@ -90,11 +97,21 @@ class ClientTls:
             self._context = client_context(
                 plan.ca, plan.crl, plan.cert, plan.key, plan.verify, policy("intermediate")
             )
+            self._until = load_chain(plan.cert)[0].not_valid_after_utc if plan.cert else None
         except CertificateError as error:
             stays = "the old one stays" if self._context is not None else "no server can be reached"
             log.error("a file for TLS to upstreams cannot be used, {stays}: {error}", stays=stays, error=str(error))
             return
         self._sessions.clear()  # they were agreed on under the old one
+        self._warn(self._now())
+
+    def _warn(self, now: float) -> None:
+        """Say every day that our own certificate expires soon."""
+        left = days_left(self._until, self._wall()) if self._until is not None else inf
+        if left < limits.CERTIFICATE_WARN_DAYS and now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
+            self._warned_at = now
+            word = "has expired" if left < 0 else f"expires in {left:.0f} days"
+            log.warn("our certificate for servers in {file} {word}", file=self.plan.cert, word=word)
 
     def _look(self) -> None:
         """Take renewed files."""
@@ -106,6 +123,7 @@ class ClientTls:
         if found != self._signature or self._context is None:
             self._signature = found
             self._renew()
+        self._warn(now)
 
     def connection(self, name: str) -> SSL.Connection:
         """For one connection to the server `name`, which has not begun.

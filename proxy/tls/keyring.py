@@ -77,6 +77,7 @@ class Host:
         self._policy = policy
         self._protocols = protocols
         self._seen = self._used = signature(plan.paths())
+        self.pairs: tuple[Pair, ...] = ()
         self.make(now, pairs)
 
     def make(self, now: float, pairs: tuple[Pair, ...] = ()) -> None:
@@ -86,12 +87,20 @@ class Host:
         @raise CertificateError: something in the files cannot be used; the old context stays.
         """
         pairs = pairs or tuple(files.load() for files in self.plan.files)
+        self._compare(pairs, now)
         staple = self.stapling.staple(pairs) if self.stapling is not None else None
         self.context: SSL.Context = server_context(
             self.plan.files, self._policy, self.client, self._protocols, staple
         )
-        self.pairs: tuple[Pair, ...] = pairs
+        self.pairs = pairs
         self.made_at = now
+
+    def _compare(self, pairs: tuple[Pair, ...], now: float) -> None:
+        """@raise CertificateError: clients would refuse the new certificate, and take the one in use."""
+        for files, old, new in zip(self.plan.files, self.pairs, pairs, strict=False):
+            if not new.counts(now) and old.counts(now):
+                begin, end = new.leaf.not_valid_before_utc, new.not_after
+                raise CertificateError(files.cert, f"it counts from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -218,6 +227,7 @@ class Keyring:
             self._warn()
 
     def _renew(self, host: Host, now: float, changed: bool) -> bool:
+        names = host.names
         try:
             host.make(now)
         except CertificateError as error:
@@ -226,6 +236,10 @@ class Keyring:
             return False
         if changed:
             log.info("certificate renewed: {host!r}", host=host)
+            lost = [name for name in names if name not in host.names]
+            if lost:
+                file = host.plan.files[0].cert
+                log.warn("the certificate in {file} is not for {lost} any more", file=file, lost=", ".join(lost))
         return changed
 
     def _warn(self) -> None:
@@ -233,10 +247,11 @@ class Keyring:
         if self.stapling is not None:
             self.stapling.warn()
         for host in self.hosts:
-            left = days_left(host.not_after, now)
-            if left < limits.CERTIFICATE_WARN_DAYS:
-                word = "has expired" if left < 0 else f"expires in {left:.0f} days"
-                log.warn("the certificate in {file} {word}", file=host.plan.files[0].cert, word=word)
+            for files, pair in zip(host.plan.files, host.pairs, strict=False):
+                left = days_left(pair.not_after, now)
+                if left < limits.CERTIFICATE_WARN_DAYS:
+                    word = "has expired" if left < 0 else f"expires in {left:.0f} days"
+                    log.warn("the certificate in {file} {word}", file=files.cert, word=word)
 
     def __repr__(self) -> str:
         return f"<Keyring of {len(self.hosts)} hosts>"

@@ -299,7 +299,7 @@ routes: [{{path: /, respond: 204}}]
     user, system = proxy.process.cpu_seconds()
     print(f"start with 1,000 certificates: {took:.2f} s, {user + system:.2f} s of CPU")
     assert serial_met(authority, port) == one.certificate.serial_number
-    assert took < 30  # on a busy machine; test_keyring measures what the certificates themselves cost
+    assert user + system < 3  # 1.4 s in November 2026; the clock would measure how busy the machine is
 
 
 def test_a_reload_changes_hosts_and_keeps_connections(

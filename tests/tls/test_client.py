@@ -1,7 +1,7 @@
 """TLS to servers: who is believed, and what is said of those who are not."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
+from proxy import limits
 from proxy.alarm import Alarm
 from proxy.errors import ProxyError, Retry
 from proxy.tls.client import ClientPlan, ClientTls, TlsEndpoint
@@ -23,6 +25,19 @@ from tests.tls.peers import Recorder
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What is logged, as text."""
+    lines: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        lines.append((event.get("log_format") or "").format(**event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
 
 
 class Server:
@@ -182,6 +197,20 @@ def test_our_own_certificate(authority: Authority) -> None:
 
 
 # --- sessions and renewal ---------------------------------------------------------------------------------
+
+
+def test_our_own_certificate_expires_soon(authority: Authority, said: list[str]) -> None:
+    mine = authority.issue("proxy.test", days=3.2)
+    now = [0.0]
+    tls = ClientTls(ClientPlan(ca=authority.ca, cert=mine.cert, key=mine.key), lambda: now[0])
+    expected = [f"our certificate for servers in {mine.cert} expires in 3 days"]
+    assert said == expected
+    now[0] = limits.CERTIFICATE_WARN_SECONDS / 2
+    tls.connection("app.internal")
+    assert said == expected
+    now[0] = limits.CERTIFICATE_WARN_SECONDS + 1
+    tls.connection("app.internal")
+    assert said == expected * 2  # every day
 
 
 def test_a_session_is_resumed_and_verified_again(authority: Authority) -> None:

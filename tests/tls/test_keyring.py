@@ -107,6 +107,41 @@ def test_one_that_cannot_be_used_changes_nothing_and_is_told_once(authority: Aut
     assert ring.default.context is not before
 
 
+@pytest.mark.parametrize("dates", [{"days": -1, "since": -9}, {"since": 1}])
+def test_one_that_clients_would_refuse_is_not_taken(
+    authority: Authority, said: list[str], dates: dict[str, float]
+) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test")))
+    before = ring.default.context
+    authority.issue("a.test", **dates)  # type: ignore[arg-type] # of numbers
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.context is before
+    assert any("the old one stays" in line and "it counts from" in line for line in said)
+    watch.wall += 2 * 86400  # one that was too early is taken when it is time
+    ring.look()
+    assert (ring.default.context is before) == ("days" in dates)
+
+
+def test_with_nothing_better_an_expired_one_is_taken(authority: Authority) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test", days=-1, since=-9)))
+    new = authority.issue("a.test", days=-0.5, since=-9)
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.pairs[0].leaf == new.certificate
+
+
+def test_names_that_are_lost_are_told(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    one = authority.issue("a.test", "b.test", "c.test")
+    ring = keyring(watch, plan(one))
+    authority.issue("a.test", "d.test", file="a.test")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert f"the certificate in {one.cert} is not for b.test, c.test any more" in said
+    assert ring.find("d.test") is ring.default
+    assert ring.find("b.test") is None
+
+
 def test_a_revocation_list_is_renewed_as_well(authority: Authority) -> None:
     watch = Watch()
     asks = ClientPolicy(True, authority.ca, authority.revoke())
