@@ -172,15 +172,15 @@ def assemble(
         pools[name] = pool
 
     # The tree: one node for each route, in the order of the file, under one root.
-    if apps is None:
-        apps = applications(config, standing)
+    apps = applications(config, standing) if apps is None else apps
     targets = Targets(config, pools, forwarding, apps)
+    alike: dict[Deadlines, Deadlines] = {}  # of 10,000 routes hardly two differ in these
     nodes = [
         RouteNode(
             route.name,
             targets.target(route.place, route.wish),
             [gate for wish in route.wish.gates for gate in gates_of(wish)],
-            deadlines_of(config.timeouts_of(route.wish)),
+            alike.setdefault(deadlines := deadlines_of(config.timeouts_of(route.wish)), deadlines),
             config.body_limit_of(route.wish),
         )
         for route in router.routes

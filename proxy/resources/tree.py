@@ -28,6 +28,9 @@ class RouteNode:
     @ivar body_limit: bytes of request body that it takes; 0 for any number.
     """
 
+    # Thousands of these are asked in turn: what lies closely together is in the processor's cache sooner.
+    __slots__ = ("_proceed", "body_limit", "deadlines", "gates", "name")
+
     def __init__(
         self,
         name: str,

@@ -152,12 +152,24 @@ def test_what_was_asked_before_is_answered_the_same() -> None:
 
 
 def test_memory_stays_bounded_whatever_clients_ask() -> None:
-    table = router({"path": "/a"})
-    for number in range(10_000):
-        found(table, f"h{number}/a/{number}")
-    assert len(table._known) <= 4096
-    found(table, "h/a/" + "x" * 5000)
+    patterns = [{"host": {"regex": f"{number}$"}, "path": {"regex": "x"}} for number in range(10)]
+    pairs = [{"host": {"regex": f"{one}.*{two}"}} for one in range(10) for two in range(one)]
+    table = router({"path": "/a"}, *patterns, *pairs)
+    for number in range(20_000):
+        assert found(table, f"h{number}/a/{number}") is not None
+    assert 0 < len(table._hosts) <= 16_384
+    assert 0 < len(table._known) <= 4096
+    assert 0 < len(table._sets) <= 64
+    assert found(table, "h/a/" + "x" * 5000) == "r0"
+    assert found(table, "h" * 5000 + "/a") == "r0"
     assert all(len(host) + len(path) <= 256 for host, path in table._known)
+    assert all(len(host) <= 255 for host in table._hosts)
+
+
+def test_what_a_look_up_finds_is_not_remembered_where_finding_it_again_costs_no_more() -> None:
+    table = router({"path": "/a"}, {"host": "b", "path": "/a/b"})
+    assert found(table, "b/a/b/c") == "r1"
+    assert not table._known
 
 
 # --- the same as a plain search ---------------------------------------------------------------------------------
