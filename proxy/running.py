@@ -21,6 +21,8 @@ from proxy.explain import Question, explain
 from proxy.leaving import Leaving
 from proxy.ports import StartError
 from proxy.tls.expiry import certificates
+from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.pool import Pool
 
 
 class Reloads(NamedTuple):
@@ -46,6 +48,7 @@ class Served(Protocol):
     @property
     def source(self) -> str: ...
 
+    def drain(self) -> None: ...
     def in_thread(self, work: Callable[[], Any]) -> Awaitable[Any]: ...
     def reopen(self) -> None: ...
     async def reload(self) -> list[Change]: ...
@@ -114,6 +117,34 @@ class Running:
         except StartError as error:
             raise Refused(409, {"error": str(error)}) from error
         return {"changes": [change.as_json() for change in changes]}
+
+    def drain(self, asked: Any) -> Any:
+        """Take servers out of their upstream, or put them back; of nothing in particular: let the whole proxy end.
+
+        @param asked: `{"upstream": name, "server": name or address, "drained": true}`; without `server` all of them.
+        """
+        if not asked:
+            self._service.drain()
+            return {"state": "draining", "connections": sum(one["connections"] for one in self.status()["listeners"])}
+        pool, servers = self._named(asked)
+        for server in servers:
+            server.drain(asked.get("drained", True) is not False)
+        left = sum(server.condition.usable and server.weight > 0 for server in pool.servers)
+        return {"upstream": pool.name, "servers": [server.state()._asdict() for server in servers], "left": left}
+
+    def _named(self, asked: Any) -> tuple[Pool, list[ProxyClientFactory]]:
+        """The servers that somebody means."""
+        if not isinstance(asked, Mapping) or not isinstance(asked.get("upstream"), str):
+            raise Refused(400, {"error": "name an upstream, and a server of it"})
+        pools, name = self._house().pools, asked["upstream"]
+        if name not in pools:
+            raise Refused(404, {"error": f"there is no upstream `{name}`; there are: {', '.join(pools) or 'none'}"})
+        pool, server = pools[name], asked.get("server")
+        found = [one for one in pool.servers if server in (None, one.name, str(one.plan.address))]
+        if not found:
+            known = ", ".join(one.name for one in pool.servers) or "none"
+            raise Refused(404, {"error": f"the upstream `{name}` has no server `{server}`; it has: {known}"})
+        return pool, found
 
     def reopen(self) -> Any:
         """Open the access log anew."""

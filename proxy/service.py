@@ -38,6 +38,8 @@ from proxy.running import Reloads, Running, touched
 
 log = Logger()
 
+#: For the answer to the one who asked for the stop.
+ANSWER_SECONDS = 0.1
 #: Reloads that may wait for the one that is under way.
 WAITING_RELOADS = 8
 
@@ -324,6 +326,16 @@ class ProxyService(Service):
             log.error("{error}", error=error)
 
     # --- stop ---------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Asked over the control site: stop, once whoever asked has been answered."""
+        log.info("asked to drain: nothing new is accepted, every exchange may end")
+        self._standing()
+        self._reactor.callLater(ANSWER_SECONDS, self._end)
+
+    def _end(self) -> None:
+        if self.state is State.SERVING:
+            self._reactor.stop()
 
     def stopService(self) -> Deferred[None]:
         """Accept nothing new, let every exchange end, then close. The reactor waits for it."""

@@ -50,9 +50,13 @@ class Service:
         self.reactor_name = "MemoryReactor"
         self.source = "x.yaml"
         self.error: Exception | None = None
+        self.drained = False
 
     def in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
         return maybeDeferred(work)
+
+    def drain(self) -> None:
+        self.drained = True
 
     def reopen(self) -> None:
         if self.error is not None:
@@ -166,6 +170,49 @@ def test_a_reload_that_is_refused_says_where_and_why() -> None:
     [problem] = refused.value.value["problems"]
     assert (problem["file"], problem["line"], problem["column"], problem["severity"]) == ("y.yaml", 1, 21, "error")
     assert "nobody" in problem["text"]
+
+
+def test_servers_are_drained_and_put_back() -> None:
+    service = Service(
+        TEXT.replace('["http://10.0.0.1:9001"]', '["http://10.0.0.1:9001", {url: "http://10.0.0.2:9001", name: b}]')
+    )
+    running = Running(service)
+
+    def states() -> list[str]:
+        return [server["state"] for server in running.status()["upstreams"][0]["servers"]]
+
+    said = running.drain({"upstream": "app", "server": "b"})
+    assert (said["left"], [server["name"] for server in said["servers"]]) == (1, ["b"])
+    assert states() == ["up", "drained"]
+    assert running.drain({"upstream": "app"})["left"] == 0
+    assert states() == ["drained", "drained"]
+    assert running.drain({"upstream": "app", "server": "10.0.0.2:9001", "drained": False})["left"] == 1
+    assert states() == ["drained", "up"]
+    assert not service.drained
+
+
+@pytest.mark.parametrize("asked", [None, {}])
+def test_of_nothing_in_particular_the_whole_proxy_is_drained(asked: object) -> None:
+    service = Service()
+    service.visit()
+    assert Running(service).drain(asked) == {"state": "draining", "connections": 1}
+    assert service.drained
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ([1], 400, "name an upstream"),
+        ({"server": "x"}, 400, "name an upstream"),
+        ({"upstream": "apo"}, 404, "there is no upstream `apo`; there are: app"),
+        ({"upstream": "app", "server": "x"}, 404, "it has: http://10.0.0.1:9001"),
+    ],
+)
+def test_who_is_drained_must_be_there(asked: object, status: int, words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        Running(Service()).drain(asked)
+    assert refused.value.status == status
+    assert words in refused.value.value["error"]
 
 
 def test_what_cannot_be_had_is_a_conflict_and_no_accident(tmp_path: Path) -> None:

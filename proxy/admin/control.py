@@ -5,6 +5,7 @@
     POST /explain   what would happen to a request: route, gates, fields, servers
     POST /plan      what a new configuration would change, and which live connections it would touch
     POST /reload    read the configuration anew; 409 with all problems where it is refused
+    POST /drain     take servers out of an upstream, or put them back; or let the whole proxy end
     POST /reopen    open the access log anew, after it was moved away
 
 Whoever reaches the site may read. Changing needs the UNIX socket (its mode is the right), or the token. A browser on
@@ -48,6 +49,7 @@ class Control(Protocol):
     def explain(self, question: Any) -> Any: ...
     def plan(self, new: Any) -> Awaitable[Any]: ...
     def reload(self) -> Awaitable[Any]: ...
+    def drain(self, asked: Any) -> Any: ...
     def reopen(self) -> Any: ...
 
 
@@ -153,6 +155,7 @@ def control_site(control: Control, reactor: Any, *, unix: bool, token: bytes | N
     root.putChild(b"explain", ControlPage(b"POST", control.explain, anybody, local))
     root.putChild(b"plan", ControlPage(b"POST", control.plan, anybody, local))
     root.putChild(b"reload", ControlPage(b"POST", lambda _: control.reload(), may_change, local))
+    root.putChild(b"drain", ControlPage(b"POST", control.drain, may_change, local))
     root.putChild(b"reopen", ControlPage(b"POST", lambda _: control.reopen(), may_change, local))
     return _QuietSite(root, reactor=reactor)
 

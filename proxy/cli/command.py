@@ -107,6 +107,21 @@ def _about_the_running(commands: _Commands[argparse.ArgumentParser]) -> None:
     _json(reload)
     _admin(reload)
 
+    drain = _add(
+        commands, "drain", "proxy.cli.drain:drain", "take a server out of its upstream, or let the whole proxy end",
+        epilog="With neither UPSTREAM nor SERVER the proxy accepts nothing new, lets every exchange end, and stops.",
+    )  # fmt: skip
+    drain.add_argument("upstream", metavar="UPSTREAM", nargs="?", help="its servers get no new requests")
+    drain.add_argument("server", metavar="SERVER", nargs="?", help="only this one, by its name or its address")
+    drain.add_argument("--wait", type=float, metavar="SECONDS", help="for the end of what is under way there")
+    undrain = _add(commands, "undrain", "proxy.cli.drain:undrain", "put a server back into its upstream")
+    undrain.add_argument("upstream", metavar="UPSTREAM", help="its servers get requests again")
+    undrain.add_argument("server", metavar="SERVER", nargs="?", help="only this one, by its name or its address")
+    for parser in (drain, undrain):
+        parser.add_argument("--config", metavar="FILE", help="the configuration, to find the control site from")
+        _json(parser)
+        _admin(parser)
+
     ping = _add(commands, "ping", "proxy.cli.ping:ping", "ask a running proxy for a page: below 500, it serves")
     ping.add_argument("--url", default=_PING_URL, help=f"default: {_PING_URL}")
     ping.add_argument("--timeout", type=float, default=3.0, metavar="SECONDS", help="default: 3")

@@ -11,6 +11,7 @@ from proxy.cli.plan import print_changes
 from proxy.cli.terminal import Ink, complain, ink, say, say_json, table
 
 _HUES = {"up": "green", "serving": "green", "down": "red", "ejected": "red", "open": "red", "failing": "yellow"}
+_HUES |= {"draining": "yellow", "drained": "yellow"}
 # The others are in `--json`.
 _CERTIFICATES = 10
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from math import inf
 
 from proxy.health.agent import Agent, Mode, Report
@@ -10,17 +11,25 @@ from proxy.health.ejection import Company, Ejection
 from proxy.health.threshold import Health, Threshold
 
 
+class Hand(Enum):
+    """What somebody who runs the proxy says of a server."""
+
+    USED = "used"
+    DRAINED = "drained"
+
+
 class Condition:
     """The health of one server. It outlives a reload that does not touch the server.
 
     @param threshold: active health; None where nobody probes.
     @param ejection: passive health; None where it is switched off.
     @param agent: what stands beside it and speaks for it; None where nothing does.
+    @ivar drained: somebody has taken it out by hand, whatever its health; see `reverseproxy drain`.
     @ivar usable: whether requests may go there.
     @ivar since: when it last became usable, in seconds of the monotonic clock; slow start counts from here.
     """
 
-    __slots__ = ("agent", "ejection", "since", "threshold", "usable")
+    __slots__ = ("agent", "drained", "ejection", "since", "threshold", "usable")
 
     def __init__(
         self, threshold: Threshold | None = None, ejection: Ejection | None = None, agent: Agent | None = None
@@ -28,6 +37,7 @@ class Condition:
         self.threshold = threshold
         self.ejection = ejection
         self.agent = agent
+        self.drained = False
         self.since = -inf
         self.usable = self._judge()
 
@@ -62,6 +72,14 @@ class Condition:
             return []
         return self._settle([self.ejection.restore(now)], now)
 
+    def drain(self, drained: bool, now: float) -> list[Change]:
+        """Somebody takes it out by hand, or puts it back."""
+        if drained is self.drained:
+            return []
+        self.drained = drained
+        words = (Hand.USED, Hand.DRAINED) if drained else (Hand.DRAINED, Hand.USED)
+        return self._settle([Change(*words, "by hand")], now)
+
     def _settle(self, changes: list[Change | None], now: float) -> list[Change]:
         usable = self._judge()
         if usable and not self.usable:
@@ -70,6 +88,8 @@ class Condition:
         return [change for change in changes if change is not None]
 
     def _judge(self) -> bool:
+        if self.drained:
+            return False
         if self.ejection is not None and self.ejection.ejected:
             return False
         if self.agent is not None and not self.agent.usable:
@@ -79,6 +99,8 @@ class Condition:
     @property
     def word(self) -> str:
         """The state in one word, for people: `up`, `down`, `ejected`, `unknown`, ..."""
+        if self.drained:
+            return Hand.DRAINED.value
         if self.ejection is not None and self.ejection.ejected:
             return "ejected"
         agent = self.agent
@@ -89,6 +111,8 @@ class Condition:
     @property
     def why(self) -> str:
         """The words behind it."""
+        if self.drained:
+            return "by hand"
         return "" if self.threshold is None else self.threshold.why
 
     def __repr__(self) -> str:

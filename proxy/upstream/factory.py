@@ -108,7 +108,7 @@ class ProxyClientFactory(ClientFactory):
 
     @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
-    @ivar room: for so many exchanges at once; 0 once it closes.
+    @ivar room: for so many exchanges at once; 0 once it closes, and while it is drained.
     @ivar attendants: ask the server, or others, how it is.
     """
 
@@ -133,7 +133,7 @@ class ProxyClientFactory(ClientFactory):
         self.failures = 0
         self.owner: Owner = Alone()
         self.attendants: tuple[Attendant, ...] = ()
-        self.room = plan.connections or inf
+        self.room = self._cap = plan.connections or inf
         self.last_change = ""
         self.deadline = self.look_at = NEVER
         self._endpoint = endpoint
@@ -225,9 +225,22 @@ class ProxyClientFactory(ClientFactory):
     def reported(self, report: Report) -> None:
         """Its agent has spoken."""
         self._note(self.condition.reported(report, self.now()))
-        if report.connections is not None and not self._closing:
-            self.room = report.connections or self.plan.connections or inf
+        if report.connections is not None:
+            self._cap = report.connections or self.plan.connections or inf
+            self._make_room()
         self._weigh()
+
+    def drain(self, drained: bool = True) -> None:
+        """Take it out by hand, until it is put back: it gets no new exchange, not even of clients that stick to it;
+        what is under way ends as it began. It is still asked how it is."""
+        changes = self.condition.drain(drained, self.now())
+        self._make_room()
+        if drained:
+            self._close_idle()
+        self._note(changes)
+
+    def _make_room(self) -> None:
+        self.room = 0 if self._closing or self.condition.drained else self._cap
 
     def place(self, weight: int, priority: int) -> None:
         """Its place among the others is this one, as the records of its name say."""
@@ -258,7 +271,7 @@ class ProxyClientFactory(ClientFactory):
     # --- told by the connections --------------------------------------------------------------------------
 
     def released(self, connection: UpstreamConnection) -> None:
-        if self._closing or not self.plan.idle_connections:
+        if not self.room or not self.plan.idle_connections:
             connection.close()  # `gone` follows
             return
         connection.leased = False
@@ -306,18 +319,22 @@ class ProxyClientFactory(ClientFactory):
     def close(self) -> None:
         """No new exchanges; idle connections close now, the others when they are released."""
         self._closing = True
-        self.room = 0
+        self._make_room()
         self.unwatch()
         self._alarm.clear(self)
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         for connection in tuple(self._idle):
             connection.close()
 
     def state(self) -> ServerState:
         """What it looks like now."""
+        drains = self._closing or not self.weight or (self.condition.drained and self.in_flight)
         return ServerState(
             self.name,
             str(self.plan.address),
-            "draining" if self._closing or not self.weight else self.condition.word,
+            "draining" if drains else self.condition.word,
             self.condition.why or self.last_change,
             self.weight / self.plan.weight_unit,
             self.priority,

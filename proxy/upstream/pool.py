@@ -131,14 +131,18 @@ class Pool:
             self.roster.start()
 
     def replace(self, servers: Sequence[ProxyClientFactory]) -> None:
-        """From now on these are the servers. Those that are not among them any more take nothing new and drain."""
+        """From now on these are the servers. Those that are not among them any more take nothing new and drain. What
+        was drained by hand stays so, also where another server takes its place under its name."""
         before = set(self.servers)
+        drained = {server.name for server in before if server.condition.drained}
         self.servers = tuple(servers)
         for server in before.difference(self.servers):
             server.close()
         for server in self.servers:
             if server not in before:
                 server.owner = self
+                if server.name in drained:
+                    server.drain()
                 if self._started:
                     server.start()
         # Whoever waits looks at them: to get one, to wait on, or to learn that there is none.
@@ -211,7 +215,7 @@ class Pool:
         """No server could take a request, however long it waits; unless it is one that is being looked up."""
         if self.expecting:
             return
-        if self._choice.may_panic and any(server.weight for server in self.servers):
+        if self._choice.may_panic and any(server.weight and server.room for server in self.servers):
             return  # they are full, and would be used
         if not self.servers and self.unresolved:
             raise ProxyError(NAME_UNRESOLVED, f"upstream {self.name}: {self.unresolved}")

@@ -8,7 +8,8 @@ from typing import NamedTuple
 class ServerState(NamedTuple):
     """One server.
 
-    @ivar state: `up`, `down`, `unknown`, `failing`, `rising`, `ejected`, `draining`, `maintenance`.
+    @ivar state: `up`, `down`, `unknown`, `failing`, `rising`, `ejected`, `draining`, `drained`,
+        `maintenance`.
     @ivar why: the words of the last probe or of the last change.
     @ivar latency_ms: until the head of a response, a recent value; 0.0 where nobody knows.
     """

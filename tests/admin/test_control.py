@@ -40,6 +40,9 @@ class Proxy:
     async def reload(self) -> Any:
         return await self.slow
 
+    def drain(self, asked: Any) -> Any:
+        return {}
+
     def reopen(self) -> Any:
         return {}
 
@@ -90,7 +93,7 @@ def test_a_refusal_has_a_status_and_a_reason() -> None:
     assert Street().ask("POST /explain", JSON, body=b"1") == (400, {"error": "no question"})
 
 
-@pytest.mark.parametrize("page", ["reload", "reopen"])
+@pytest.mark.parametrize("page", ["reload", "reopen", "drain"])
 @pytest.mark.parametrize(
     ("unix", "token", "fields", "status"),
     [

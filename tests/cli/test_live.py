@@ -46,6 +46,8 @@ class Stub:
         change = {"verb": "changed", "kind": "listener", "name": new["listen"][0]["endpoint"],
                   "differences": [{"path": "backlog", "old": 1, "new": 2}], "touches": "4 client connections drain"}
         return {"changes": [change]}
+    def drain(self, asked):
+        return {}
     async def reload(self):
         with open(sys.argv[2]) as file:
             word = file.read()

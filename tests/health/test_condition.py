@@ -99,3 +99,21 @@ def test_the_last_one_stays() -> None:
     for _ in range(10):
         assert condition.failed(1.0, "refused", Company(2, 1, 0)) == []
     assert condition.usable
+
+
+def test_a_hand_takes_it_out_whatever_its_health() -> None:
+    condition = both()
+    assert words(condition.drain(True, 1.0)) == "used -> drained: by hand"
+    assert condition.drain(True, 2.0) == []
+    assert not condition.usable
+    assert (condition.word, condition.why) == ("drained", "by hand")
+    assert words(condition.probed(False, "refused", 3.0)) == "up -> down: refused"
+    assert condition.word == "drained"
+    assert words(condition.drain(False, 4.0)) == "drained -> used: by hand"
+    assert not condition.usable
+    assert (condition.word, condition.why) == ("down", "refused")
+    condition.probed(True, "well", 5.0)
+    assert condition.usable
+    condition.drain(True, 6.0)
+    condition.drain(False, 7.0)
+    assert condition.since == 7.0, "a slow start begins"

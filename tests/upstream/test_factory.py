@@ -114,6 +114,28 @@ def test_closing_it_closes_what_is_idle_now_and_the_rest_when_it_is_done() -> No
         assert server.state().state == "draining"
 
 
+def test_draining_it_does_the_same_until_it_is_put_back() -> None:
+    with playing() as play:
+        one, two = play.client(), play.client()
+        one.says(GET)
+        two.says(GET)
+        idle, busy = play.server(), play.server()
+        idle.says(OK)
+        [server] = play.servers
+        server.drain()
+        play.turn()
+        assert idle.closed is not None
+        assert server.state().state == "draining"
+        busy.says(OK)
+        two.hears(OK)
+        assert busy.closed is not None
+        assert (server.state().state, server.available, server.has_room) == ("drained", False, False)
+        server.drain(False)
+        assert (server.state().state, server.available, server.has_room) == ("up", True, True)
+        one.says(GET)
+        play.server().says(OK)
+
+
 def test_the_state_is_in_the_repr() -> None:
     with playing() as play:
         client = play.client()
