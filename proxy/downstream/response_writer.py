@@ -9,14 +9,13 @@ from twisted.internet.interfaces import ITransport
 
 from proxy.errors import INTERNAL, ProxyError
 from proxy.message import BodySource, Fields, RequestHead, Response
-from proxy.message.body import EMPTY, NO_FIELDS
+from proxy.message.body import EMPTY, NO_FIELDS, BytesBody
 from proxy.wire import (
     CHUNKED,
     LAST_CHUNK,
     UNTIL_CLOSE,
     encode_chunk,
     encode_last_chunk,
-    field_lines,
     frame_response,
 )
 
@@ -76,7 +75,7 @@ class ResponseWriter:
         self.begun = False
         self.bytes_out = 0
         try:
-            if not _has_date(head.fields):
+            if b"date" not in head.fields.shape.places:
                 framing += b"Date: %b\r\n" % self._date()
             self._head = frame_response(head.status, head.reason, head.fields, framing)
         except ValueError as error:  # a gate or an application made it
@@ -87,10 +86,25 @@ class ResponseWriter:
             body.stop()
             self.body_end(NO_FIELDS)
             return
+        if type(body) is BytesBody:
+            self._write_whole(body)
+            return
         self._body = body
         body.start(self)
         if self._head:
             self._flush(b"")
+
+    def _write_whole(self, body: BytesBody) -> None:
+        """A body that is here, as most are: 1 µs less than as a stream of one piece, and no copy of a large one."""
+        head, self._head = self._head, b""
+        self.begun = True
+        self.bytes_out = body.length
+        if body.length > JOIN_BYTES:
+            self._transport.write(head)
+            self._transport.write(body.data)  # type: ignore[arg-type] # ours and Twisted's own take a view too
+        else:
+            self._transport.write(head + body.data)
+        self._owner.response_written()
 
     def _frame_unknown_length(self, request: RequestHead) -> bytes:
         """Frame a body whose length nobody knows yet: by chunks, or for HTTP/1.0 by the close of the connection."""
@@ -151,9 +165,3 @@ class ResponseWriter:
         body, self._body = self._body, EMPTY
         self._head = b""
         body.stop()
-
-
-def _has_date(fields: Fields) -> bool:
-    """Asked of the lines: they are there for repeated fields, and searching them is less than making an index."""
-    lines = (fields.lines or field_lines(fields)).lower()
-    return lines.startswith(b"date:") or b"\ndate:" in lines

@@ -51,20 +51,20 @@ class BodySource(Protocol):
 
 
 class BytesBody:
-    """A body that is already here, in one piece."""
+    """A body that is already here, in one piece.
 
-    __slots__ = ("data",)
+    @ivar data: the body; a `memoryview` where cutting it out of what was read would have copied much. Sinks get bytes.
+    """
 
-    def __init__(self, data: bytes) -> None:
+    __slots__ = ("data", "length")
+
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
-
-    @property
-    def length(self) -> int:
-        return len(self.data)
+        self.length = len(data)
 
     def start(self, sink: BodySink) -> None:
         if self.data:
-            sink.body_data(self.data)
+            sink.body_data(bytes(self.data))
         sink.body_end(NO_FIELDS)
 
     def pause(self) -> None:
@@ -77,7 +77,7 @@ class BytesBody:
         """See `pause`."""
 
     def __repr__(self) -> str:
-        return f"BytesBody({len(self.data)} bytes)"
+        return f"BytesBody({self.length} bytes)"
 
 
 #: The body of a message that has none.

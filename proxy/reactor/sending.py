@@ -84,7 +84,7 @@ class Sending:
         self.producerPaused = False
         self.streamingProducer = False
         self._output = Output.OPEN
-        self._queue: list[bytes] = []  # written since the last flush
+        self._queue: list[bytes | memoryview] = []  # written since the last flush
         self._queued = 0  # bytes in _queue
         self._unsent = 0  # bytes that the kernel did not take and uvloop keeps
         self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent
@@ -119,9 +119,11 @@ class Sending:
 
     # What the application calls
 
-    def write(self, data: bytes) -> None:
-        """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended."""
-        if not isinstance(data, bytes):
+    def write(self, data: bytes | memoryview) -> None:
+        """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended.
+
+        A view must be of bytes that stay as they are."""
+        if not isinstance(data, (bytes, memoryview)):
             raise TypeError("Data must be bytes")
         if not data or not self.connected or self._output is _ENDED:
             return

@@ -53,12 +53,13 @@ class UNIXStream(Stream):
     def flush(self) -> None:
         sendable = self.connected and self._uv is not None and not self._blocked and self._output is not Output.DROPPED
         if self._descriptors and sendable:
-            self._queue = [b"".join(self._queue)]
+            data = b"".join(self._queue)
+            self._queue = [data]
             if len(self._descriptors) > self._queued:
                 self._waiting = False
                 self.lose(Failure(error.FileDescriptorOverrun()))
                 return
-            if not self._send_descriptors(self._queue[0]):
+            if not self._send_descriptors(data):
                 self._waiting = False
                 return
         super().flush()

@@ -212,3 +212,17 @@ def test_the_pace_of_the_client_is_passed_on_to_the_body() -> None:
     assert stream.asked == ["pause", "resume", "stop"]
     desk.writer.pause()
     assert stream.asked[-1] == "stop", "the body is nobody's now"
+
+
+def test_a_body_that_is_here_leaves_with_its_head_and_a_large_one_behind_it_without_a_copy() -> None:
+    desk = Desk()
+    head = RequestHead(b"GET", b"/", b"a", 1, Fields())
+    desk.writer.write(head, Response(ResponseHead(200, b"OK", Fields()), BytesBody(memoryview(b"- small")[2:])), False)
+    large = memoryview(b"-" * (JOIN_BYTES + 9))[8:]
+    desk.writer.write(head, Response(ResponseHead(200, b"OK", Fields()), BytesBody(large)), False)
+    small, first, second = desk.writes
+    assert small.endswith(b"\r\n\r\nsmall")
+    assert first.endswith(b"\r\n\r\n")
+    assert second is large
+    assert desk.told == ["written", "written"]
+    assert desk.writer.bytes_out == JOIN_BYTES + 1

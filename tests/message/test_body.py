@@ -30,6 +30,7 @@ class Taken:
     ("body", "length", "told"),
     [
         (BytesBody(b"abc"), 3, [b"abc", "end"]),
+        (BytesBody(memoryview(b"abc")[1:]), 2, [b"bc", "end"]),
         (BytesBody(b""), 0, ["end"]),
         (EMPTY, 0, ["end"]),
         (HeadOnly(1000), 1000, ["end"]),

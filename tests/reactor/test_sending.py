@@ -86,6 +86,24 @@ def test_what_a_read_event_answers_leaves_once(reactor: UvloopReactor) -> None:
     converse(reactor, conversation)
 
 
+def test_a_view_of_bytes_is_sent_as_it_is(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        ours, peer = await connection(reactor)
+        recording = record(ours)
+        read = b"head " + b"x" * 65536
+        ours.transport.write(b"other head ")
+        ours.transport.write(memoryview(read)[5:])
+        heard = b""
+        while len(heard) < 11 + 65536:
+            heard += await peer.recv()
+        assert heard == b"other head " + b"x" * 65536
+        [[_, piece]] = recording.writes
+        assert isinstance(piece, memoryview)
+        assert piece.obj is read
+
+    converse(reactor, conversation)
+
+
 def test_only_bytes_are_written(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         ours, _ = await connection(reactor)

@@ -52,7 +52,7 @@ class FakeTransport:
     # --- what protocols call ------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        assert isinstance(data, bytes), data
+        assert isinstance(data, (bytes, memoryview)), data
         if not self.connected or self._write_closing or self._gone is not None:
             return
         self._unsent += data

@@ -8,7 +8,7 @@ from proxy.errors import ProxyError
 from proxy.message import RequestHead
 from proxy.wire import RequestReader, ResponseReader
 from proxy.wire.blame import CLIENT
-from proxy.wire.reader import MessageReader, State
+from proxy.wire.reader import VIEW_BYTES, MessageReader, State
 from tests.wire.cases.requests import get, post
 from tests.wire.cases.responses import CHUNKED, FIVE, OK, message
 
@@ -108,6 +108,20 @@ def test_a_body_that_is_here_with_its_head_can_be_had_at_once(body: bytes, rest:
     else:
         assert (taken, reader.complete, reader.next_event()) == (b"hello", True, None)
         assert reader.take_rest() == rest
+
+
+def test_a_large_body_that_is_here_is_not_copied() -> None:
+    body = b"x" * (VIEW_BYTES + 1)
+    raw = message(OK, b"Content-Length: %d" % len(body), body=body)
+    reader = ResponseReader()
+    reader.expect(b"GET")
+    reader.feed(raw)
+    assert reader.next_event() is not None
+    taken = reader.take_body()
+    assert isinstance(taken, memoryview)
+    assert taken.obj is raw
+    assert taken == body
+    assert reader.buffered == 0
 
 
 @pytest.mark.parametrize("raw", [message(OK, CHUNKED, body=b"0\r\n\r\n"), message(OK, body=b"hello")])
