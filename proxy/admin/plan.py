@@ -6,28 +6,37 @@ program is seen too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
+
+from proxy.admin.words import written
 
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 #: What has names of its own, and by which key each item is known.
 _NAMED = {"listen": "endpoint", "routes": "name", "tests": None, "upstreams": None}
+_ORDER = "order"
 
 
 class Difference(NamedTuple):
-    """One value that is other than before; None where there is none."""
+    """One value that is other than before; None where there is none.
+
+    @ivar path: such as `servers[1].url`; it ends in `[]` for one item more or less of a list.
+    """
 
     path: str
     old: Any
     new: Any
 
     def __str__(self) -> str:
-        if self.old is None:
-            return f"{self.path}: {self.new!r}"
-        if self.new is None:
-            return f"{self.path}: {self.old!r} -> nothing"
-        return f"{self.path}: {self.old!r} -> {self.new!r}"
+        if self.path == _ORDER:
+            return f"{self.path}: {self.new}"
+        path, item, _ = self.path.partition("[]")
+        key = re.sub(r"\[[0-9]+\]", "", path).rpartition(".")[2]
+        if item:
+            return f"{path} + {written(self.new, key)}" if self.old is None else f"{path} - {written(self.old, key)}"
+        return f"{path}: {written(self.old, key)} -> {written(self.new, key)}"
 
 
 class Change(NamedTuple):
@@ -95,7 +104,7 @@ def _order_of_routes(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str
     kept_after = [name for name in after if name in both]
     if kept_before != kept_after:
         first = next(name for name, other in zip(kept_after, kept_before, strict=True) if name != other)
-        yield Change(CHANGED, "setting", "routes", (Difference("order", None, f"`{first}` has moved up"),))
+        yield Change(CHANGED, "setting", "routes", (Difference(_ORDER, None, f"`{first}` has moved up"),))
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
@@ -108,8 +117,16 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from differences(before, after, f"{path}[{place}]")
+    elif isinstance(old, list) and isinstance(new, list) and _has_gained_or_lost(old, new):
+        yield from (Difference(f"{path}[]", item, None) for item in old if item not in new)
+        yield from (Difference(f"{path}[]", None, item) for item in new if item not in old)
     else:
         yield Difference(path, old, new)
+
+
+def _has_gained_or_lost(old: list[Any], new: list[Any]) -> bool:
+    """Whether items that came and went say all about two lists: those that stay have the order that they had."""
+    return [item for item in old if item in new] == [item for item in new if item in old]
 
 
 def render(changes: Iterable[Change], *, color: bool = False) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from proxy.admin.words import duration, size
 from proxy.cli.live import server_lines
-from proxy.cli.terminal import Ink, Stop, duration, ink, say, say_json, size, table
+from proxy.cli.terminal import Ink, Stop, ink, say, say_json, table
 
 # With more routes than this, those that were rejected for their host or path are only counted.
 _ROUTES_SHOWN = 12

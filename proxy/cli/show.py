@@ -4,14 +4,13 @@ that no file could give."""
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from proxy.admin.words import duration, size, word
 from proxy.cli.reading import read
-from proxy.cli.terminal import Ink, duration, ink, say, say_json, size
+from proxy.cli.terminal import Ink, ink, say, say_json
 
 if TYPE_CHECKING:
     from proxy.admin.origins import Told
@@ -21,8 +20,6 @@ _SWITCHES = frozenset({
     "panic", "sticky", "health", "ejection", "breaker", "via", "request_id", "access_log", "admin",
 })  # fmt: skip
 _COMMENT_COLUMN = 56
-_PLAIN = re.compile(r"[\w/.][\w/.:@+=~-]*(?<!:)", re.ASCII)
-_LOOKS_OTHERWISE = re.compile(r"(?i)true|false|yes|no|on|off|null|[-+.\d][\d_,.:]*(e[-+]?\d+)?|0[xo][0-9a-f]+")
 
 
 class _Line(NamedTuple):
@@ -84,7 +81,7 @@ def _mapping(told: dict[str, Told], indent: str) -> Iterator[_Line]:
     for key, member in told.items():
         if not _is_said(key, member):
             continue
-        yield from _member(f"{indent}{_word(key)}:", key, member, indent)
+        yield from _member(f"{indent}{word(key)}:", key, member, indent)
 
 
 def _is_said(key: str, told: Told) -> bool:
@@ -132,14 +129,7 @@ def words(told: Told, key: str = "") -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
-    return _word(value)
-
-
-def _word(value: Any) -> str:
-    text = str(value)
-    if isinstance(value, int) or (_PLAIN.fullmatch(text) and not _LOOKS_OTHERWISE.fullmatch(text)):
-        return text
-    return json.dumps(text.replace("${", "$${"), ensure_ascii=False)
+    return word(value)
 
 
 def _flat(told: dict[str, Told], above: str = "") -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""How commands speak to people: one voice, colors where a terminal understands them, tables, durations and sizes."""
+"""How commands speak to people: one voice, colors where a terminal understands them, and tables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from proxy import limits
-
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_DURATIONS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
-_SIZES = ((limits.MIB << 10, "GiB"), (limits.MIB, "MiB"), (limits.KIB, "KiB"))
 
 
 class Stop(Exception):  # noqa: N818 - it ends a command, which is not always an error
@@ -71,26 +67,3 @@ def table(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append(f"{indent}{'  '.join(padded)}".rstrip())
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Seconds as configurations write them: `1m30s`, `250ms`; `0` where switched off."""
-    if seconds == 0:
-        return "0"
-    milliseconds = round(seconds * 1000)
-    if milliseconds % 1000:
-        whole, rest = divmod(milliseconds, 1000)
-        return f"{duration(whole) if whole else ''}{rest}ms"
-    text, left = "", float(milliseconds // 1000)
-    for length, unit in _DURATIONS:
-        count, left = divmod(left, length)
-        text += f"{count:.0f}{unit}" if count else ""
-    return text
-
-
-def size(count: int) -> str:
-    """Bytes as configurations write them: `16KiB`; `0` where there is no limit."""
-    for length, unit in _SIZES:
-        if count and count % length == 0:
-            return f"{count // length}{unit}"
-    return str(count)

@@ -51,15 +51,37 @@ def test_listeners_upstreams_and_routes_come_change_and_go() -> None:
         ("changed", "route", "hello"),
     ]
     text = render(plan(shown(OLD), shown(new)))
-    assert "'http://127.0.0.1:9002' -> 'http://127.0.0.1:9003'" in text
-    assert "respond.body: 'hi' -> 'ho'" in text
+    assert "servers[1].url: http://127.0.0.1:9002 -> http://127.0.0.1:9003" in text
+    assert "respond.body: hi -> ho" in text
 
 
 def test_a_setting_and_the_order_of_routes_are_changes() -> None:
     first, second = "  - {name: api, path: /api, upstream: api}\n", "  - {name: old, path: /old, upstream: old}\n"
     new = OLD.replace(first + second, second + first) + "timeouts: {connect: 2s}\n"
     assert words(OLD, new) == [("changed", "setting", "routes"), ("changed", "setting", "timeouts")]
-    assert "timeouts.connect: 5.0 -> 2.0" in render(plan(shown(OLD), shown(new)))
+    said = render(plan(shown(OLD), shown(new)))
+    assert "timeouts.connect: 5s -> 2s" in said
+    assert "order: `old` has moved up" in said
+
+
+def test_items_of_a_list_come_and_go_one_by_one() -> None:
+    new = OLD.replace("[http://127.0.0.1:9001, http://127.0.0.1:9002]", "[http://127.0.0.1:9002]")
+    assert render(plan(shown(OLD), shown(new))) == (
+        "~ upstream api\n    servers - {url: http://127.0.0.1:9001, weight: 1, backup: false}"
+    )
+    assert render(plan(shown(new), shown(OLD))) == (
+        "~ upstream api\n    servers + {url: http://127.0.0.1:9001, weight: 1, backup: false}"
+    )
+    turned = OLD.replace(
+        "[http://127.0.0.1:9001, http://127.0.0.1:9002]", "[http://a:3, http://127.0.0.1:9002, http://127.0.0.1:9001]"
+    )
+    assert "servers: [{" in render(plan(shown(OLD), shown(turned))), "another order is another list"
+
+
+def test_what_was_not_there_is_nothing() -> None:
+    new = OLD.replace("path: /api,", "path: /api, limits: {body: 1MiB},")
+    assert "limits.body: nothing -> 1MiB" in render(plan(shown(OLD), shown(new)))
+    assert "limits.body: 1MiB -> nothing" in render(plan(shown(new), shown(OLD)))
 
 
 def test_a_masked_secret_shows_only_whether_it_changed() -> None:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from proxy.cli.terminal import Ink, duration, ink, say_json, size, table
+from proxy.cli.terminal import Ink, ink, say_json, table
 
 
 class Terminal(io.StringIO):
@@ -30,21 +30,6 @@ def test_ink() -> None:
 def test_a_table_is_as_wide_as_it_must_be() -> None:
     assert table([("a", "b", "c"), ("long", "", "d"), ("e",)], "> ") == ["> a     b  c", "> long     d", "> e"]
     assert table([]) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0"), (0.25, "250ms"), (1.5, "1s500ms"), (5, "5s"), (90, "1m30s"), (3600, "1h"), (90061, "1d1h1m1s")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0"), (1000, "1000"), (16384, "16KiB"), (10 << 20, "10MiB"), (2 << 30, "2GiB")]
-)
-def test_sizes(count: int, text: str) -> None:
-    assert size(count) == text
 
 
 def test_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
