@@ -4,6 +4,7 @@
                     assemble.py                     a configuration becomes every object, on one page
     7  the tree     resources/ | admin/             what answers a route; what tells about all of it
     6  the doors    downstream/ | upstream/ | gates/    clients; servers; what a route does in between
+                    acme/                           certificates, ordered and renewed
     5  the hands    reactor/  tls/  flow/  alarm.py     the first floor that may import Twisted
     4  judgement    routing/ | balance/ | health/ | policy/     pure: `now` is an argument
     3  wire         wire/                           bytes become messages and back, without IO

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from proxy.acme.check import check_acme
 from proxy.config import Loaded, load
 from proxy.config.problem import Problem
 from proxy.config.routes import Redirect
@@ -34,7 +35,7 @@ def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
     if loaded.config is not None:
         router = build(loaded.config.routes, loaded.position)
         problems += lint(loaded, router) + rehearse(loaded, router, redirect_location)
-        problems += check_files(loaded, time.time())
+        problems += check_files(loaded, time.time()) + check_acme(loaded, environ)
         problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
     return Examined(loaded, tuple(problems))
 

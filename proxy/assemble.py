@@ -17,27 +17,27 @@ from twisted.web.resource import IResource
 from twisted.web.static import File
 
 from proxy import limits
+from proxy.acme.office import Office
 from proxy.admin.access_log import AccessLog
 from proxy.alarm import Alarm
+from proxy.assemble_acme import office_of, ordered_plans
+from proxy.assemble_gates import flat, gates_of
 from proxy.assemble_pools import PoolBuilder, key_rule, same_upstream, successor
 from proxy.config import Config, Loaded
-from proxy.config import gates as gate_wishes
 from proxy.config import routes as route_wishes
 from proxy.config.bounds import Timeouts
 from proxy.config.model import Listener as ListenerWish
 from proxy.downstream.admission import Admission
 from proxy.downstream.site import ProxySite
-from proxy.gates.chain import Gate, Proceed
-from proxy.gates.headers import Edit, headers
-from proxy.gates.path import add_prefix, rewrite, strip_prefix
+from proxy.gates.chain import Proceed
 from proxy.message import Deadlines
-from proxy.message.fields import Pair
 from proxy.observe import Observer
 from proxy.policy.forwarding import ForwardingPolicy
 from proxy.policy.redirect import Redirect
 from proxy.policy.request_id import RequestIds
 from proxy.policy.trust import TrustedNetworks
 from proxy.resources.answers import RedirectTo, Respond
+from proxy.resources.challenged import Challenged
 from proxy.resources.foreign import Mounted
 from proxy.resources.forward import Forward
 from proxy.resources.secure import HttpsRedirect
@@ -46,7 +46,7 @@ from proxy.resources.tree import Root, RouteNode
 from proxy.routing import build
 from proxy.tls.certificates import CertificateError
 from proxy.tls.keyring import Keyring
-from proxy.tls.listening import guard_of, response_fields, tls_server
+from proxy.tls.listening import Ordered, guard_of, response_fields, tls_server
 from proxy.tls.server import TlsServer
 from proxy.upstream.dial import Address
 from proxy.upstream.names import Resolver
@@ -78,6 +78,7 @@ class House(NamedTuple):
 
     @ivar apps: what is mounted for `app:`, by its name and the path on which it is mounted.
     @ivar replaced: pools that stay under their names, each with what it is to become.
+    @ivar office: who looks after the certificates that are ordered; None where none are.
     """
 
     loaded: Loaded
@@ -90,6 +91,7 @@ class House(NamedTuple):
     apps: Apps
     replaced: tuple[tuple[Pool, Pool], ...] = ()
     keyrings: tuple[Keyring, ...] = ()
+    office: Office | None = None
 
     @property
     def config(self) -> Config:
@@ -102,6 +104,8 @@ class House(NamedTuple):
             pool.start()
         for keyring in self.keyrings:
             keyring.start()
+        if self.office is not None:
+            self.office.start(self.keyrings)
 
     def succeed(self, standing: House) -> tuple[House, list[Pool]]:
         """Take over from the house that stood before: pools that changed become what they are to be. Those that did not
@@ -112,6 +116,8 @@ class House(NamedTuple):
         for pool, new in self.replaced:
             pool.expecting = new.expecting and not pool.servers
             pool.become(new)
+        if standing.office is not None:
+            standing.office.stop(self.office)
         self.start()
         for keyring in standing.keyrings:
             if keyring not in self.keyrings:
@@ -130,6 +136,8 @@ class House(NamedTuple):
             pool.close()
         for keyring in self.keyrings:
             keyring.stop()
+        if self.office is not None:
+            self.office.stop()
         if self.access_log is not None:
             self.access_log.close()
 
@@ -188,11 +196,12 @@ def assemble(
     root = Root(router, nodes)
 
     # Inward: one site for each listener, all with the same tree and the same log.
-    servers = [tls_of(config, listener, reactor, alarm, standing) for listener in config.listen]
+    office = office_of(config, reactor, alarm, standing.office if standing is not None else None)
+    servers = [tls_of(config, listener, reactor, alarm, standing, office) for listener in config.listen]
     keyrings = tuple(server.keyring for server in servers if server is not None)
     admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings))
     access_log = open_access_log(config, reactor, standing)  # after all else that may fail
-    shared = SiteParts(root, alarm, admission, reactor, [access_log] if access_log is not None else [])
+    shared = SiteParts(root, alarm, admission, reactor, [access_log] if access_log is not None else [], office)
     listeners = tuple(
         Listener(
             listener.endpoint,
@@ -201,7 +210,7 @@ def assemble(
         )
         for listener, server in zip(config.listen, servers, strict=True)
     )
-    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings)
+    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings, office)
 
 
 class SiteParts(NamedTuple):
@@ -212,12 +221,16 @@ class SiteParts(NamedTuple):
     admission: Admission
     reactor: Any
     observers: Sequence[Observer]
+    office: Office | None
 
 
 def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: TlsServer | None) -> ProxySite:
-    """The site of one listener."""
+    """The site of one listener. Without TLS, authorities come before everybody else."""
+    resource: Any = shared.root if listener.redirect is None else HttpsRedirect(listener.redirect)
+    if server is None and shared.office is not None:
+        resource = Challenged(resource, shared.office.proofs.answer)
     return ProxySite(
-        shared.root if listener.redirect is None else HttpsRedirect(listener.redirect),
+        resource,
         shared.alarm,
         shared.admission,
         shared.reactor,
@@ -232,13 +245,15 @@ def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: T
 
 
 def tls_of(
-    config: Config, listener: ListenerWish, reactor: Any, alarm: Alarm, standing: House | None
+    config: Config, listener: ListenerWish, reactor: Any, alarm: Alarm, standing: House | None, office: Office | None
 ) -> TlsServer | None:
     """TLS for `listener`, if it is to have that."""
     known = {one.description: one.site.tls for one in (standing.listeners if standing is not None else ())}
     before = known.get(listener.endpoint)
     try:
-        return tls_server(config, listener, alarm, before.keyring if before is not None else None, reactor)
+        keyring = before.keyring if before is not None else None
+        ordered = Ordered(ordered_plans(config, listener), office.proofs if office is not None else None)
+        return tls_server(config, listener, alarm, keyring, reactor, ordered)
     except CertificateError as error:
         raise AssemblyError(("listen", config.listen.index(listener), "tls"), str(error)) from error
 
@@ -376,25 +391,3 @@ def mount_point(route: route_wishes.Route) -> bytes:
     paths = route.path or ()
     prefix = paths[0].prefix if len(paths) == 1 else None
     return (prefix or "/").encode("ascii")
-
-
-def gates_of(wish: gate_wishes.Gate) -> list[Gate]:
-    """The gates that one item of `gates:` asks for."""
-    if wish.strip_prefix is not None:
-        return [strip_prefix(wish.strip_prefix)]
-    if wish.add_prefix is not None:
-        return [add_prefix(wish.add_prefix)]
-    if wish.rewrite is not None:
-        return [rewrite(wish.rewrite.regex, wish.rewrite.template)]
-    assert wish.headers is not None
-    return [headers(edit_of(wish.headers.request), edit_of(wish.headers.response))]
-
-
-def edit_of(wish: gate_wishes.FieldChanges) -> Edit:
-    """What happens to the fields of one head."""
-    return Edit(frozenset(name.lower() for name in wish.remove), flat(wish.set), flat(wish.add))
-
-
-def flat(wish: dict[bytes, tuple[bytes, ...]]) -> tuple[Pair, ...]:
-    """Fields by name, as pairs."""
-    return tuple((name, value) for name, values in wish.items() for value in values)

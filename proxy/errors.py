@@ -66,6 +66,7 @@ CLIENT_CLOSED = Reason("client.closed", 499, _CLIENT, "connection_terminated", "
 TLS_HANDSHAKE = Reason("client.tls.handshake", 0, _CLIENT, "tls_protocol_error", "The TLS handshake failed.")
 TLS_TIMEOUT = Reason("client.tls.timeout", 0, _CLIENT, "connection_timeout", "The TLS handshake took too long.")
 TLS_NAME = Reason("client.tls.name", 0, _CLIENT, "tls_protocol_error", "No certificate here is for the name that the client asked for.")
+TLS_PENDING = Reason("client.tls.pending", 0, _CLIENT, "tls_protocol_error", "The certificate for that name has been ordered and is not there yet.")
 TLS_CERTIFICATE = Reason("client.tls.certificate", 0, _CLIENT, "tls_certificate_error", "The client's certificate is missing or not valid.")
 
 # Limits.

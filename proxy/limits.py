@@ -129,6 +129,36 @@ OCSP_SKEW_SECONDS = 300.0
 # Thousands of certificates of one authority do not all ask at once.
 OCSP_AT_ONCE = 4
 
+# --- certificates by ACME ---------------------------------------------------------------------------------
+# Of one request to a directory, and of an order from its beginning to its certificate: authorities take a few seconds,
+# a busy one minutes.
+ACME_ANSWER_SECONDS = 30.0
+ACME_ORDER_SECONDS = 600.0
+ACME_ANSWER_BYTES = 1 * MIB
+# A nonce may be refused for no fault of ours (RFC 8555 section 6.5); Pebble refuses one in twenty.
+ACME_NONCE_TRIES = 10
+# Between two questions whether an order has moved, where the authority does not say.
+ACME_POLL_SECONDS = 1.0
+ACME_POLL_LONGEST_SECONDS = 15.0
+# Orders under way at one directory: more is a burst that authorities limit.
+ACME_ORDERS = 4
+# After a failure: Let's Encrypt allows five failed proofs an hour for a name. What never reached the directory, or was
+# its own fault, is tried sooner.
+ACME_UNREACHED_SECONDS = 60.0
+ACME_REFUSED_SECONDS = 600.0
+ACME_RETRY_LONGEST_SECONDS = 12 * 3600.0
+# The longest of Let's Encrypt's limits is a week; a clock that is wrong by years must not stop us for years.
+ACME_RETRY_AFTER_SECONDS = 8 * 86400.0
+# How often an authority is asked when a certificate should be renewed (RFC 9773 section 4.3), where it does not say.
+ACME_INFO_SECONDS = 6 * 3600.0
+ACME_INFO_SHORTEST_SECONDS = 60.0
+# Somebody may remove a stored certificate, or set the clock.
+ACME_LOOK_SECONDS = 60.0
+# While another process has an order for the same certificate.
+ACME_LOCKED_SECONDS = 15.0
+# Answers to challenges that a process left behind when it was killed.
+ACME_PROOF_SECONDS = 86400.0
+
 # --- counts -----------------------------------------------------------------------------------------------
 REQUESTS_PER_CONNECTION = 1000
 UPSTREAM_CONNECTIONS = 256

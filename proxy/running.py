@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from proxy.acme.authority import REVOCATION_REASONS
+from proxy.acme.storage import StorageError
+from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
 from proxy.admin.plan import ADDED, Change, plan
@@ -61,7 +64,7 @@ class Running:
         self._service = service
 
     def status(self) -> dict[str, Any]:
-        """State, listeners, certificates, upstreams, reloads."""
+        """State, listeners, certificates, those that are ordered, upstreams, reloads."""
         service = self._service
         house = service.house
         return {
@@ -85,6 +88,7 @@ class Running:
                 {**pool.state()._asdict(), "servers": [server._asdict() for server in pool.state().servers]}
                 for pool in (house.pools.values() if house is not None else ())
             ],
+            "acme": house.office.status() if house is not None and house.office is not None else [],
         }
 
     async def config(self) -> Any:
@@ -153,6 +157,22 @@ class Running:
         except StartError as error:
             raise Refused(409, {"error": str(error)}) from error
         return {}
+
+    async def renew(self, wish: Any) -> Any:
+        """Replace a certificate that is ordered by ACME."""
+        name, revoke = (wish.get("name"), wish.get("revoke", "")) if isinstance(wish, Mapping) else (None, "")
+        if not isinstance(name, str) or revoke not in ("", *REVOCATION_REASONS):
+            reasons = " or ".join(REVOCATION_REASONS)
+            raise Refused(400, {"error": f"send {{name: NAME}}, and to revoke the old one {{revoke: {reasons}}}"})
+        office = self._house().office
+        try:
+            if office is None:
+                raise KeyError(name)
+            return {"acme": await office.renew(name.lower(), revoke)}
+        except KeyError as error:
+            raise Refused(404, {"error": f"no certificate for {name} is ordered by ACME here"}) from error
+        except (AcmeError, StorageError) as error:
+            raise Refused(409, {"error": str(error)}) from error
 
     def _house(self) -> House:
         house = self._service.house

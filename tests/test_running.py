@@ -14,6 +14,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.testing import MemoryReactorClock
 
+from proxy.acme.storage import StorageError
+from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
 from proxy.admin.plan import Change
 from proxy.assemble import House, assemble
@@ -211,6 +213,62 @@ def test_of_nothing_in_particular_the_whole_proxy_is_drained(asked: object) -> N
 def test_who_is_drained_must_be_there(asked: object, status: int, words: str) -> None:
     with pytest.raises(Refused) as refused:
         Running(Service()).drain(asked)
+    assert refused.value.status == status
+    assert words in refused.value.value["error"]
+
+
+class Office:
+    """Looks after one certificate."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.error: Exception | None = None
+
+    def status(self) -> list[dict[str, Any]]:
+        return [{"names": ["a.test"], "state": "valid"}]
+
+    async def renew(self, name: str, revoke: str) -> list[dict[str, Any]]:
+        self.asked.append((name, revoke))
+        if name != "a.test":
+            raise KeyError(name)
+        if self.error is not None:
+            raise self.error
+        return self.status()
+
+
+def test_certificates_are_told_and_renewed() -> None:
+    service, office = Service(), Office()
+    running = Running(service)
+    assert running.status()["acme"] == []
+    with pytest.raises(Refused) as refused:
+        result(running.renew({"name": "a.test"}))
+    assert refused.value.status == 404
+    assert service.house is not None
+    service.house = service.house._replace(office=office)  # type: ignore[arg-type]
+    assert running.status()["acme"] == office.status()
+    for wish in ({"name": "A.test"}, {"name": "a.test", "revoke": "key-compromise"}):
+        assert result(running.renew(wish)) == {"acme": office.status()}
+    assert office.asked == [("a.test", ""), ("a.test", "key-compromise")]
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "status", "words"),
+    [
+        ({"name": "b.test"}, None, 404, "no certificate for b.test is ordered"),
+        ({"name": "a.test"}, AcmeError("not proved"), 409, "not proved"),
+        ({"name": "a.test"}, StorageError("disk full"), 409, "disk full"),
+        ({"name": "a.test", "revoke": "boredom"}, None, 400, "superseded or key-compromise"),
+        ({"name": 5}, None, 400, "send {name: NAME}"),
+        (None, None, 400, "send {name: NAME}"),
+    ],
+)
+def test_a_renewal_that_is_refused_says_why(wish: Any, error: Exception | None, status: int, words: str) -> None:
+    service, office = Service(), Office()
+    assert service.house is not None
+    service.house = service.house._replace(office=office)  # type: ignore[arg-type]
+    office.error = error
+    with pytest.raises(Refused) as refused:
+        result(Running(service).renew(wish))
     assert refused.value.status == status
     assert words in refused.value.value["error"]
 

@@ -7,6 +7,7 @@
     POST /reload    read the configuration anew; 409 with all problems where it is refused
     POST /drain     take servers out of an upstream, or put them back; or let the whole proxy end
     POST /reopen    open the access log anew, after it was moved away
+    POST /acme/renew    replace a certificate that is ordered by ACME, now; answers when that is done
 
 Whoever reaches the site may read. Changing needs the UNIX socket (its mode is the right), or the token. A browser on
 this machine can reach a loopback port too: so the Host of a request must be ours (DNS rebinding), and a change must
@@ -51,6 +52,7 @@ class Control(Protocol):
     def reload(self) -> Awaitable[Any]: ...
     def drain(self, asked: Any) -> Any: ...
     def reopen(self) -> Any: ...
+    def renew(self, wish: Any) -> Awaitable[Any]: ...
 
 
 class ControlPage(Resource):
@@ -157,6 +159,9 @@ def control_site(control: Control, reactor: Any, *, unix: bool, token: bytes | N
     root.putChild(b"reload", ControlPage(b"POST", lambda _: control.reload(), may_change, local))
     root.putChild(b"drain", ControlPage(b"POST", control.drain, may_change, local))
     root.putChild(b"reopen", ControlPage(b"POST", lambda _: control.reopen(), may_change, local))
+    acme = Resource()
+    acme.putChild(b"renew", ControlPage(b"POST", control.renew, may_change, local))
+    root.putChild(b"acme", acme)
     return _QuietSite(root, reactor=reactor)
 
 

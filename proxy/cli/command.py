@@ -121,6 +121,19 @@ def _about_the_running(commands: _Commands[argparse.ArgumentParser]) -> None:
         parser.add_argument("--config", metavar="FILE", help="the configuration, to find the control site from")
         _json(parser)
         _admin(parser)
+    acme = _add(commands, "acme", "", "replace certificates that are ordered by ACME")
+    about_acme = acme.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    renew = _add(
+        about_acme, "renew", "proxy.cli.acme:renew", "order a new certificate now, and use it as soon as it is there"
+    )
+    renew.add_argument("name", metavar="NAME", help="a host name that the certificate is for")
+    _optional_file(renew)
+    renew.add_argument(
+        "--revoke", nargs="?", const="superseded", choices=("superseded", "key-compromise"), metavar="REASON",
+        help="then revoke the old one: superseded (default) or key-compromise",
+    )  # fmt: skip
+    _json(renew)
+    _admin(renew)
 
     ping = _add(commands, "ping", "proxy.cli.ping:ping", "ask a running proxy for a page: below 500, it serves")
     ping.add_argument("--url", default=_PING_URL, help=f"default: {_PING_URL}")

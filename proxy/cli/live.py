@@ -12,6 +12,7 @@ from proxy.cli.terminal import Ink, complain, ink, say, say_json, table
 
 _HUES = {"up": "green", "serving": "green", "down": "red", "ejected": "red", "open": "red", "failing": "yellow"}
 _HUES |= {"draining": "yellow", "drained": "yellow"}
+_HUES |= {"valid": "green", "renewing": "green", "ordering": "yellow", "missing": "red", "expired": "red"}
 # The others are in `--json`.
 _CERTIFICATES = 10
 
@@ -54,6 +55,8 @@ def render_status(said: dict[str, Any], colors: Ink) -> str:
         lines += table((one["endpoint"], _count(one["connections"], "connection")) for one in said["listeners"])
     if said.get("certificates"):
         lines += ["", colors("certificates", "bold"), *certificate_lines(said["certificates"], colors)]
+    if said.get("acme"):
+        lines += ["", colors("certificates by ACME", "bold"), *order_lines(said["acme"], colors)]
     for upstream in said.get("upstreams", ()):
         lines += ["", *_upstream(upstream, colors)]
     return "\n".join(lines)
@@ -126,6 +129,21 @@ def server_lines(servers: list[dict[str, Any]], colors: Ink) -> list[str]:
         f"  {colors(row[0].ljust(width), _HUES.get(row[0], 'dim'))}  {line}"
         for row, line in zip(rows, table((row[1:] for row in rows), ""), strict=True)
     ]
+
+
+def order_lines(certificates: list[dict[str, Any]], colors: Ink) -> list[str]:
+    """A line for each certificate that is ordered, and one below it for what went wrong last."""
+    width = max((len(one["state"]) for one in certificates), default=0)
+    lines = []
+    for one in certificates:
+        facts = [f"until {one['expires']}"] if one.get("expires") else []
+        facts += [f"next attempt {one['next_attempt']}"] if one.get("next_attempt") else []
+        state = colors(str(one["state"]).ljust(width), _HUES.get(one["state"], "dim"))
+        lines.append("  ".join((f"  {state}", ", ".join(one["names"]), ", ".join(facts))).rstrip())
+        if one.get("error"):
+            words = f"{_count(one['failures'], 'failure')}, the last: {one['error']}"
+            lines.append(f"  {' ' * width}  {colors(words, 'red')}")
+    return lines
 
 
 def _address(one: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ _MOUNTED = ("/run/secrets/", "/var/run/secrets/")
 def lint_secrets(tree: Tree, config: Config) -> None:
     """Add a warning to `tree` for each secret that is not kept well."""
     _token(tree, config)
+    _binding(tree, config)
     if tree.secrets and tree.root is not None:
         _readable_files(tree, tree.root)
 
@@ -31,6 +32,16 @@ def _token(tree: Tree, config: Config) -> None:
     if config.admin is not None and config.admin.token and isinstance(node, yaml.ScalarNode) and "${" not in node.value:
         hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
         tree.add_at("plain-secret", "the token of the control site in plain text", path, hint, severity="warning")
+
+
+def _binding(tree: Tree, config: Config) -> None:
+    for place, listener in enumerate(config.listen):
+        acme = listener.tls.acme if listener.tls is not None else None
+        path: Path = ("listen", place, "tls", "acme", "eab", "hmac_key")
+        node = tree.node(path)
+        if acme is not None and acme.eab is not None and isinstance(node, yaml.ScalarNode) and "${" not in node.value:
+            hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
+            tree.add_at("plain-secret", "the key of an account in plain text", path, hint, severity="warning")
 
 
 def _readable_files(tree: Tree, root: yaml.Node) -> None:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
-from proxy.config.values import OneOrMany, PositiveDuration, ShortWish, StrictBool, StrictStr, Wish, shown, wrong
-
-_NAME = re.compile(r"(?:\*\.)?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
-
-
-def _server_name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise wrong("server-name", f"{shown(value)} is not a host name", "write for example www.example.com")
-    name = value.lower().removesuffix(".")
-    if not _NAME.match(name):
-        hint = "a wildcard is `*.` at the front, for one label" if "*" in name else "only the name, such as a.example"
-        raise wrong("server-name", f"{shown(value)} is not a host name", hint)
-    return name
-
-
-ServerName = Annotated[str, PlainValidator(_server_name), WithJsonSchema({"type": "string"})]
+from proxy.config.acme import Acme
+from proxy.config.server_name import ServerName
+from proxy.config.values import OneOrMany, PositiveDuration, ShortWish, StrictBool, StrictStr, Wish, wrong
 
 
 class ClientCertificates(Wish):
@@ -80,6 +66,7 @@ class ListenerTls(ShortWish):
 
     @ivar issuer: who makes its certificates, where they are not in files: `internal`, an authority of this machine.
     @ivar certificates: the first one is for clients that name no host.
+    @ivar acme: certificates that are ordered and renewed, beside those or alone.
     @ivar policy: versions and ciphers, see docs/tls.md.
     @ivar unknown_names: clients that name a host which no certificate is for are refused, or get the first one.
     @ivar staple: whether clients get OCSP responses for certificates that name a responder.
@@ -89,6 +76,7 @@ class ListenerTls(ShortWish):
 
     issuer: Literal["internal"] | None = None
     certificates: Annotated[tuple[Certificate, ...], Field(min_length=1), OneOrMany()] | None = None
+    acme: Acme | None = None
     policy: Literal["modern", "intermediate", "legacy"] = "intermediate"
     min_version: Literal["1.2", "1.3"] | None = None
     unknown_names: Literal["refuse", "default"] = "refuse"
@@ -97,7 +85,8 @@ class ListenerTls(ShortWish):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        self.only_one("certificates", "issuer")
+        if self.acme is None or self.issuer is not None:
+            self.only_one("certificates", "issuer", "acme")
         if self.policy == "modern" and self.min_version == "1.2":
             message = "the policy `modern` speaks TLS 1.3 only"
             raise wrong("contradiction", message, "remove one of the two", at="min_version")
@@ -106,7 +95,8 @@ class ListenerTls(ShortWish):
     def beside(self, folder: Path) -> ListenerTls:
         """The same with all files looked for in `folder`."""
         certificates = self.certificates and tuple(_certificate_beside(one, folder) for one in self.certificates)
-        return self.model_copy(update={"certificates": certificates})
+        acme = self.acme and self.acme.beside(folder)
+        return self.model_copy(update={"certificates": certificates, "acme": acme})
 
 
 def _certificate_beside(wish: Certificate, folder: Path) -> Certificate:

@@ -174,6 +174,11 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
     return (*names, *map(str, extension.get_values_for_type(x509.IPAddress)))
 
 
+def pem_of(certificate: x509.Certificate) -> bytes:
+    """A certificate as PEM."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
 def key_kind(key: ServerKey) -> str:
     """`RSA`, `ECDSA` or `EdDSA`."""
     if isinstance(key, rsa.RSAPrivateKey):

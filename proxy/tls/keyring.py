@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -40,12 +40,14 @@ class HostPlan(NamedTuple):
     @ivar names: what it answers to; those of its first certificate where there are none.
     @ivar client: what it asks of clients.
     @ivar staple: whether clients get OCSP responses, where its certificate names who gives them.
+    @ivar awaited: the files may not be there yet: until then its handshakes are refused.
     """
 
     files: tuple[CertificateFiles, ...]
     names: tuple[str, ...] = ()
     client: ClientPolicy | None = None
     staple: bool = True
+    awaited: bool = False
 
     def paths(self) -> tuple[str, ...]:
         """Every file that its context depends on."""
@@ -58,6 +60,7 @@ class HostPlan(NamedTuple):
 class Host:
     """One host: its present context, and what that was made of.
 
+    @ivar context: None while its certificate is awaited.
     @ivar pairs: the certificates in use.
     @ivar made_at: seconds since 1970.
     """
@@ -77,8 +80,16 @@ class Host:
         self._policy = policy
         self._protocols = protocols
         self._seen = self._used = signature(plan.paths())
+        self.context: SSL.Context | None = None
         self.pairs: tuple[Pair, ...] = ()
-        self.make(now, pairs)
+        self.made_at = now
+        try:
+            self.make(now, pairs)
+        except CertificateError as error:
+            if not plan.awaited:
+                raise
+            if any(map(any, self._seen)):
+                log.error("a stored certificate cannot be used, a new one is awaited: {error}", error=str(error))
 
     def make(self, now: float, pairs: tuple[Pair, ...] = ()) -> None:
         """A new context.
@@ -89,9 +100,7 @@ class Host:
         pairs = pairs or tuple(files.load() for files in self.plan.files)
         self._compare(pairs, now)
         staple = self.stapling.staple(pairs) if self.stapling is not None else None
-        self.context: SSL.Context = server_context(
-            self.plan.files, self._policy, self.client, self._protocols, staple
-        )
+        self.context = server_context(self.plan.files, self._policy, self.client, self._protocols, staple)
         self.pairs = pairs
         self.made_at = now
 
@@ -108,8 +117,8 @@ class Host:
 
     @property
     def not_after(self) -> datetime:
-        """When the first of its certificates expires."""
-        return min(pair.not_after for pair in self.pairs)
+        """When the first of its certificates expires; never, while there is none."""
+        return min((pair.not_after for pair in self.pairs), default=datetime.max.replace(tzinfo=UTC))
 
     def has_changed(self) -> bool:
         """Whether its files differ from those in use, and have come to rest: a certificate and its key are mostly
@@ -120,7 +129,13 @@ class Host:
         self._used = self._seen
         return True
 
+    def expect(self) -> None:
+        """The files have just been replaced, in one step: the next look takes them."""
+        self._seen = signature(self.plan.paths())
+
     def __repr__(self) -> str:
+        if self.context is None:
+            return f"<Host {', '.join(self.names)} without a certificate yet>"
         return f"<Host {', '.join(self.names)} until {self.not_after:%Y-%m-%d}>"
 
 
@@ -211,10 +226,22 @@ class Keyring:
 
     def look(self) -> None:
         """Take what has been renewed."""
+        self._look_at(self.hosts)
+
+    def take(self, files: CertificateFiles) -> None:
+        """Take the certificate in `files` at once: it has just been put there, in one step."""
+        mine = [host for host in self.hosts if files in host.plan.files]
+        for host in mine:
+            host.expect()
+        self._look_at(mine)
+
+    def _look_at(self, hosts: Sequence[Host]) -> None:
         now, rotations, renewed = self._now(), 0, False
-        for host in self.hosts:
+        for host in hosts:
             changed = host.has_changed()
             if not changed:
+                if host.context is None:
+                    continue
                 if now - host.made_at < limits.TLS_TICKET_SECONDS or rotations == _ROTATIONS_A_LOOK:
                     continue
                 rotations += 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
@@ -23,7 +23,7 @@ from proxy.tls.internal import Internal
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from proxy.tls.responder import Responders
-from proxy.tls.server import TlsServer
+from proxy.tls.server import Prover, TlsServer
 from proxy.tls.stapling import Stapling
 
 log = Logger()
@@ -32,20 +32,39 @@ log = Logger()
 PROTOCOLS = (b"http/1.1",)
 
 
+class Ordered(NamedTuple):
+    """Hosts whose certificates are ordered from an authority.
+
+    @ivar prover: proves to it that the names are ours.
+    """
+
+    plans: tuple[HostPlan, ...] = ()
+    prover: Prover | None = None
+
+
+NOTHING_ORDERED = Ordered()
+
+
 def tls_server(
-    config: Config, listener: Listener, alarm: Alarm, standing: Keyring | None = None, reactor: Any = None
+    config: Config,
+    listener: Listener,
+    alarm: Alarm,
+    standing: Keyring | None = None,
+    reactor: Any = None,
+    ordered: Ordered = NOTHING_ORDERED,
 ) -> TlsServer | None:
     """TLS for `listener`; None where it has none.
 
     @param standing: the keyring that it has now: kept, if it would be the same.
     @param reactor: to ask for OCSP responses with; without it there are none.
+    @param ordered: hosts whose certificates are ordered; they come after those in files.
     @raise CertificateError: a file cannot be used.
     """
     wish = listener.tls
     if wish is None:
         return None
     loaded: dict[CertificateFiles, Pair] = {}
-    plans = host_plans(wish, loaded) if wish.certificates is not None else (internal_plan(config),)
+    plans = (internal_plan(config),) if wish.issuer is not None else (*host_plans(wish, loaded), *ordered.plans)
     plans = tuple(plan._replace(staple=wish.staple == "auto") for plan in plans)
     chosen = policy(wish.policy, wish.min_version)
     strict = wish.unknown_names == "refuse" and wish.issuer is None
@@ -55,7 +74,7 @@ def tls_server(
             known = standing.stapling if standing is not None else None
             stapling = Stapling(Responders(reactor).ask, time.time, Random(os.urandom(16)), known)
         standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded, stapling=stapling)
-    return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake)
+    return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake, ordered.prover)
 
 
 def host_plans(wish: wishes.ListenerTls, loaded: dict[CertificateFiles, Pair]) -> tuple[HostPlan, ...]:

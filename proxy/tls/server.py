@@ -13,13 +13,20 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IProtocol
 
 from proxy.alarm import Alarm
-from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_TIMEOUT, ProxyError
+from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError
 from proxy.message import Peer
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
 from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, normal_name
 from proxy.tls.keyring import Host, Keyring
 from proxy.tls.stream import HandshakeError, TlsStream
+
+
+class Prover(Protocol):
+    """Proves to an authority that names are ours (tls-alpn-01, RFC 8737)."""
+
+    def context(self, server_name: str) -> SSL.Context | None:
+        """For a handshake about `server_name`; None where nobody has asked for it."""
 
 
 class Owner(Protocol):
@@ -34,7 +41,10 @@ class Owner(Protocol):
 
 # Fatal alerts of RFC 8446 section 6.2, sent before there is a connection to encrypt them.
 _ALERT = b"\x15\x03\x03\x00\x02\x02"
-UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 112, 120
+INTERNAL_ERROR, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 80, 112, 120
+
+# What an authority speaks that wants a proof, and nothing else beside it (RFC 8737 section 4).
+_PROVING = (b"acme-tls/1",)
 
 _SPEAK_TLS = b"This port speaks TLS: the URL begins with https://\n"
 _NOT_TLS = (
@@ -48,15 +58,22 @@ class TlsServer:
 
     @param protocols: what is spoken on top (ALPN).
     @param handshake_seconds: how long a client may take from its acceptance to the end of the handshake.
+    @param prover: meets authorities; None where no certificates are ordered.
     """
 
     def __init__(
-        self, keyring: Keyring, alarm: Alarm, protocols: tuple[bytes, ...], handshake_seconds: float
+        self,
+        keyring: Keyring,
+        alarm: Alarm,
+        protocols: tuple[bytes, ...],
+        handshake_seconds: float,
+        prover: Prover | None = None,
     ) -> None:
         self.keyring = keyring
         self.alarm = alarm
         self.protocols = protocols
         self.handshake_seconds = handshake_seconds
+        self.prover = prover
 
     def stream(self, owner: Owner, address: IAddress | None) -> ServerStream:
         """For a connection that has been accepted."""
@@ -82,6 +99,7 @@ class ServerStream(TlsStream):
         self._hello = NO_HELLO
         self._host: Host = server.keyring.default
         self._why = TLS_HANDSHAKE
+        self._proves = False
 
     # --- the handshake ------------------------------------------------------------------------------------
 
@@ -104,6 +122,9 @@ class ServerStream(TlsStream):
             self.transport.write(_NOT_TLS)
             self.give_up("plain HTTP")
             return
+        if hello.protocols == _PROVING and self._server.prover is not None:
+            self._prove(self._server.prover.context(hello.server_name), data)
+            return
         host = self._server.keyring.find(hello.server_name)
         if host is None:
             self._why = TLS_NAME
@@ -114,10 +135,25 @@ class ServerStream(TlsStream):
             offered = b" ".join(hello.protocols).decode("ascii", "replace")
             self._alert(NO_APPLICATION_PROTOCOL, f"none of these protocols is spoken here: {offered}")
             return
+        if host.context is None:
+            self._why = TLS_PENDING
+            self._alert(INTERNAL_ERROR, f"the certificate for {', '.join(host.names)} has not been issued yet")
+            return
         self._host = host
-        connection = SSL.Connection(host.context, None)
+        self._go_on(host.context, data)
+
+    def _go_on(self, context: SSL.Context, data: bytes) -> None:
+        connection = SSL.Connection(context, None)
         connection.set_accept_state()
         self.begin(connection, data)
+
+    def _prove(self, context: SSL.Context | None, data: bytes) -> None:
+        """The handshake itself is the proof: nothing is said on top of it (RFC 8737 section 3)."""
+        if context is None:
+            self._alert(NO_APPLICATION_PROTOCOL, f"no proof of {self._hello.server_name!r} has been asked for")
+            return
+        self._proves = True
+        self._go_on(context, data)
 
     def _alert(self, code: int, words: str) -> None:
         self.transport.write(_ALERT + bytes([code]))
@@ -128,6 +164,9 @@ class ServerStream(TlsStream):
         if normal_name(said) != self._hello.server_name:
             # OpenSSL and we have read different names: nobody knows for whom this connection is.
             self.abortConnection()
+            return
+        if self._proves:
+            self.loseConnection()
             return
         certificate = self.tls.get_peer_certificate(as_cryptography=True) if self._host.client is not None else None
         forwarded = element(certificate) if certificate is not None else b""

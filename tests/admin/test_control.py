@@ -46,6 +46,10 @@ class Proxy:
     def reopen(self) -> Any:
         return {}
 
+    async def renew(self, wish: Any) -> Any:
+        self.asked.append(wish)
+        return {"certificates": []}
+
 
 class Street:
     def __init__(self, *, unix: bool = False, token: bytes | None = TOKEN) -> None:
@@ -93,7 +97,7 @@ def test_a_refusal_has_a_status_and_a_reason() -> None:
     assert Street().ask("POST /explain", JSON, body=b"1") == (400, {"error": "no question"})
 
 
-@pytest.mark.parametrize("page", ["reload", "reopen", "drain"])
+@pytest.mark.parametrize("page", ["reload", "reopen", "drain", "acme/renew"])
 @pytest.mark.parametrize(
     ("unix", "token", "fields", "status"),
     [

@@ -48,6 +48,8 @@ class Stub:
         return {"changes": [change]}
     def drain(self, asked):
         return {}
+    async def renew(self, wish):
+        return {"certificates": []}
     async def reload(self):
         with open(sys.argv[2]) as file:
             word = file.read()
@@ -156,6 +158,20 @@ def test_the_site_is_found_from_the_configuration(config: str, capsys: pytest.Ca
 
 def test_a_proxy_that_does_not_serve_is_not_well() -> None:
     assert render_status({"state": "draining"}, Ink(False)).startswith("draining")
+
+
+def test_certificates_that_are_ordered_have_a_line_each_and_their_last_error() -> None:
+    good = {"names": ["a.test", "b.test"], "state": "valid", "expires": "2027-01-01T00:00:00Z",
+            "next_attempt": "2026-12-01T00:00:00Z", "failures": 0, "error": ""}  # fmt: skip
+    bad = {"names": ["c.test"], "state": "missing", "expires": None, "next_attempt": None,
+           "failures": 2, "error": "c.test is not proved"}  # fmt: skip
+    text = render_status({"state": "serving", "acme": [good, bad]}, Ink(False))
+    assert text.endswith(
+        "certificates by ACME\n"
+        "  valid    a.test, b.test  until 2027-01-01T00:00:00Z, next attempt 2026-12-01T00:00:00Z\n"
+        "  missing  c.test\n"
+        "           2 failures, the last: c.test is not proved"
+    )
 
 
 def test_a_refused_reload_is_remembered() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from proxy.config import (
+    acme,
     balancing,
     bounds,
     expectations,
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
 MODELS: tuple[type[BaseModel], ...] = (
     *(model.Listener, tls.ListenerTls, tls.Certificate, tls.ClientCertificates, tls.Hsts, tls.UpstreamTls),
+    *(acme.Acme, acme.Eab),
     *(model.Config, model.Forwarded, bounds.Timeouts, bounds.Limits, upstreams.Upstream, upstreams.Server),
     *(balancing.Balance, balancing.Sticky, health.Health, health.EjectionWish, health.BreakerWish),
     *(retrying.Retries, retrying.Queue, resolver.Resolver, routes.Split, routes.Branch),

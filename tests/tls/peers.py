@@ -18,7 +18,7 @@ from proxy.message import Peer
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from proxy.tls.responder import Ask
-from proxy.tls.server import TlsServer
+from proxy.tls.server import Prover, TlsServer
 from proxy.tls.stapling import Stapling
 from tests.support.ends import End
 
@@ -108,7 +108,12 @@ class Stage:
     """A TLS listener in memory."""
 
     def __init__(
-        self, *plans: HostPlan, strict: bool = True, policy_name: str = "intermediate", ask: Ask | None = None
+        self,
+        *plans: HostPlan,
+        strict: bool = True,
+        policy_name: str = "intermediate",
+        ask: Ask | None = None,
+        prover: Prover | None = None,
     ) -> None:
         self.clock = Clock()
         self.alarm = Alarm(self.clock, self.clock.seconds)
@@ -119,7 +124,7 @@ class Stage:
         self.keyring = Keyring(
             plans, chosen, protocols, self.alarm, strict=strict, now=lambda: self.wall, stapling=stapling
         )
-        self.server = TlsServer(self.keyring, self.alarm, protocols, 10.0)
+        self.server = TlsServer(self.keyring, self.alarm, protocols, 10.0, prover)
 
     @property
     def refused(self) -> list[ProxyError]:

@@ -178,6 +178,56 @@ def test_who_expires_soon_is_named_every_day(authority: Authority, said: list[st
     assert any("a.test.crt has expired" in line for line in said)
 
 
+def awaited(folder: Path, name: str = "a.test") -> HostPlan:
+    path = str(folder / "awaited.pem")
+    return HostPlan((CertificateFiles(path, path),), (name,), awaited=True)
+
+
+def put(authority: Authority, plan: HostPlan, *names: str) -> None:
+    """A certificate and its key are there, in one file."""
+    issued = authority.issue(*names, file="put")
+    Path(plan.files[0].cert).write_bytes(Path(issued.key).read_bytes() + Path(issued.cert).read_bytes())
+
+
+def test_a_certificate_may_come_later(authority: Authority, tmp_path: Path, said: list[str]) -> None:
+    watch, plan = Watch(), awaited(tmp_path)
+    ring = keyring(watch, plan)
+    host = ring.find("a.test")
+    assert host is not None
+    assert host.context is None
+    watch.wall += limits.TLS_TICKET_SECONDS * 2
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert (host.context, said) == (None, [])
+    put(authority, plan, "a.test")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert host.context is not None
+
+
+def test_whoever_put_it_there_can_say_so(authority: Authority, tmp_path: Path) -> None:
+    watch, plan = Watch(), awaited(tmp_path)
+    ring = keyring(watch, plan)
+    for _ in range(2):
+        before = ring.default.context
+        put(authority, plan, "a.test")
+        ring.take(plan.files[0])
+        assert ring.default.context is not before
+    ring.take(CertificateFiles("another", "another"))
+    assert ring.default.pairs[0].names == ("a.test",)
+
+
+def test_one_that_is_awaited_and_damaged_is_told_and_awaited(
+    authority: Authority, tmp_path: Path, said: list[str]
+) -> None:
+    plan = awaited(tmp_path)
+    Path(plan.files[0].cert).write_text("garbage")
+    ring = keyring(Watch(), plan)
+    assert ring.default.context is None
+    assert any(line.startswith("a stored certificate cannot be used, a new one is awaited") for line in said)
+    put(authority, plan, "a.test")
+    ring.take(plan.files[0])
+    assert ring.default.context is not None
+
+
 def test_a_stopped_one_looks_no_more(authority: Authority) -> None:
     watch = Watch()
     ring = keyring(watch, plan(authority.issue("a.test", file="one")))

@@ -7,7 +7,10 @@ import pytest
 from cryptography import x509
 from twisted.internet.error import ConnectionDone
 
-from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_TIMEOUT
+from proxy.acme.keys import ACME_IDENTIFIER
+from proxy.acme.order import Proof
+from proxy.acme.proofs import Proofs
+from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT
 from proxy.limits import TLS_CLOSE_SECONDS
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.keyring import HostPlan
@@ -78,6 +81,64 @@ def test_rsa_and_ecdsa_stand_side_by_side(authority: Authority) -> None:
         context.set_ciphers(f"ECDHE-{cipher}-AES128-GCM-SHA256")
         client = stage.client("a.example", authority.ca, context=context).shake()
         assert client.tls.cipher()[0] == f"ECDHE-{cipher}-AES128-GCM-SHA256"  # type: ignore[index]
+
+
+# --- certificates by ACME ---------------------------------------------------------------------------------
+
+
+def test_until_its_certificate_is_there_a_host_is_refused_and_the_others_are_served(
+    authority: Authority, tmp_path: Path
+) -> None:
+    files = CertificateFiles(str(tmp_path / "b.pem"), str(tmp_path / "b.pem"))
+    stage = Stage(plan(authority.issue("a.example")), HostPlan((files,), ("b.example",), awaited=True))
+    with pytest.raises(ssl.SSLError, match=r"(?i)internal.error"):
+        stage.client("b.example", authority.ca).shake()
+    assert [error.reason for error in stage.refused] == [TLS_PENDING]
+    talking = stage.client("a.example", authority.ca).shake()
+    one = authority.issue("b.example")
+    Path(files.cert).write_bytes(Path(one.key).read_bytes() + Path(one.cert).read_bytes())
+    stage.keyring.take(files)
+    assert names_met(stage.client("b.example", authority.ca).shake()) == ["b.example"]
+    talking.says(b"still here")
+    assert stage.site.made[0].heard == b"still here"
+
+
+def proving_client(*protocols: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(list(protocols))
+    return context
+
+
+def test_an_authority_that_asks_for_proof_gets_it_and_nothing_else(authority: Authority) -> None:
+    proofs = Proofs()
+    proofs.show(Proof("tls-alpn-01", "b.example", "token", "token.print"))
+    stage = Stage(plan(authority.issue("a.example")), prover=proofs)
+    client = stage.client("b.example", authority.ca, context=proving_client("acme-tls/1")).shake()
+    assert client.tls.selected_alpn_protocol() == "acme-tls/1"
+    der = client.tls.getpeercert(binary_form=True)
+    assert der is not None
+    certificate = x509.load_der_x509_certificate(der)
+    assert certificate.extensions.get_extension_for_oid(ACME_IDENTIFIER).critical
+    client.flush()
+    assert stage.site.made == []
+    assert stage.refused == []
+    assert client.hears() == b""
+    stage.passes(TLS_CLOSE_SECONDS + 0.3)
+    assert client.end.was_closed or client.end.was_cut
+
+
+@pytest.mark.parametrize("name", ["a.example", "c.example"])
+def test_nobody_else_gets_it(authority: Authority, name: str) -> None:
+    proofs = Proofs()
+    proofs.show(Proof("tls-alpn-01", "b.example", "token", "token.print"))
+    for prover in (proofs, None):
+        stage = Stage(plan(authority.issue("a.example")), prover=prover)
+        with pytest.raises(ssl.SSLError, match=r"(?i)application.protocol|unrecognized.name"):
+            stage.client(name, authority.ca, context=proving_client("acme-tls/1")).shake()
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        stage.client("b.example", authority.ca, context=proving_client("acme-tls/1", "http/1.1")).shake()
 
 
 # --- bytes ------------------------------------------------------------------------------------------------
