@@ -72,22 +72,24 @@ def _reloads(said: dict[str, Any], colors: Ink) -> list[str]:
 
 
 def certificate_lines(certificates: list[dict[str, Any]], colors: Ink) -> list[str]:
-    """A line for each certificate, those that expire first before the others, at most `_CERTIFICATES`."""
-    first = sorted(certificates, key=lambda one: one["seconds_left"])[:_CERTIFICATES]
+    """A line for each certificate, those that expire first before the others, at most `_CERTIFICATES`. One that several
+    listeners have is one."""
+    once = list({(one["file"], *one["names"]): one for one in certificates}.values())
+    first = sorted(once, key=lambda one: one["seconds_left"])[:_CERTIFICATES]
     rows = []
     for one in first:
         names, staple = one["names"], one["staple"]
         told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         response = {"none": "", "off": "", "good": "stapled"}.get(staple["state"], f"staple {staple['state']}")
         why = f": {staple['error']}" if staple["error"] else ""
-        rows.append((told, one["key"], f"until {one['not_after'][:10]}", response + why, one["file"]))
+        rows.append((told, one["key"], f"until {one['not_after'][:10]}", one["file"], response + why))
     left = [_left(one["seconds_left"]) for one in first]
     width = max(map(len, left))
     lines = [
         f"  {colors(words.ljust(width), _hue(one))}  {line}"
         for words, one, line in zip(left, first, table(rows, ""), strict=True)
     ]
-    rest = len(certificates) - len(first)
+    rest = len(once) - len(first)
     return [*lines, f"  and {rest} that expire later"] if rest else lines
 
 

@@ -136,14 +136,15 @@ def test_certificates_are_shown_by_when_they_expire() -> None:
             one(["late.test"], 1.5, "failing", "HTTP 503", "RSA"),
             one(["gone.test"], -0.5, "off"),
             one(["today.test"], 0.05, "none"),
+            one(["today.test"], 0.05, "none"),  # on another listener
         ],
         Ink(False),
     )
     assert [re.split("  +", line.strip()) for line in shown] == [
         ["expired 12 hours ago", "gone.test", "ECDSA", "until 2027-01-24", "gone.test.crt"],
         ["1 hour", "today.test", "ECDSA", "until 2027-01-24", "today.test.crt"],
-        ["1 day", "late.test", "RSA", "until 2027-01-24", "staple failing: HTTP 503", "late.test.crt"],
-        ["63 days", "a.test, b.test, c.test and 2 more", "ECDSA", "until 2027-01-24", "stapled", "a.test.crt"],
+        ["1 day", "late.test", "RSA", "until 2027-01-24", "late.test.crt", "staple failing: HTTP 503"],
+        ["63 days", "a.test, b.test, c.test and 2 more", "ECDSA", "until 2027-01-24", "a.test.crt", "stapled"],
     ]
     assert len({line.index("until") for line in shown}) == 1
     many = certificate_lines([one([f"h{days}.test"], days, "none") for days in range(30, 0, -1)], Ink(False))
