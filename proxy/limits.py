@@ -124,6 +124,8 @@ OCSP_RETRY_LONGEST_SECONDS = 3600.0
 OCSP_RENEW_SECONDS = 86400.0
 # An answer that does not say until when it counts (RFC 6960 section 4.2.2.1).
 OCSP_UNDATED_SECONDS = 86400.0
+# Answers that are in use are renewed every day: a stored one that was not for so long belongs to nobody.
+OCSP_SHELF_SECONDS = 30 * 86400.0
 # By how much the clock of a responder may be ahead of ours.
 OCSP_SKEW_SECONDS = 300.0
 # Thousands of certificates of one authority do not all ask at once.

@@ -24,6 +24,7 @@ from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from proxy.tls.responder import Responders
 from proxy.tls.server import Prover, TlsServer
+from proxy.tls.shelf import Shelf
 from proxy.tls.stapling import Stapling
 
 log = Logger()
@@ -72,7 +73,8 @@ def tls_server(
         stapling = None
         if reactor is not None:
             known = standing.stapling if standing is not None else None
-            stapling = Stapling(Responders(reactor).ask, time.time, Random(os.urandom(16)), known)
+            shelf = Shelf(state_folder(config.state, os.environ) / "ocsp")
+            stapling = Stapling(Responders(reactor).ask, time.time, Random(os.urandom(16)), known, shelf)
         standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded, stapling=stapling)
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake, ordered.prover)
 

@@ -7,6 +7,7 @@ until it is out of date, whatever becomes of the responder meanwhile; then clien
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -21,12 +22,14 @@ from proxy.tls.certificates import Pair
 from proxy.tls.contexts import Staple
 from proxy.tls.ocsp import Answer, OcspError, judge, must_staple, question, responder_of
 from proxy.tls.responder import Ask
+from proxy.tls.shelf import Shelf
 
 log = Logger()
 
 class Entry:
     """One certificate, and what is known about it.
 
+    @ivar key: the SHA-256 of the certificate.
     @ivar url: whom to ask; "" where there is nobody.
     @ivar must: clients refuse it without a response.
     @ivar response: what they get; empty for none.
@@ -37,6 +40,7 @@ class Entry:
 
     def __init__(self, pair: Pair) -> None:
         self.leaf = pair.leaf
+        self.key = pair.leaf.fingerprint(SHA256())
         self.issuer = pair.issuer
         self.name = pair.names[0] if pair.names else str(pair.leaf.serial_number)
         self.url = responder_of(pair.leaf)
@@ -75,14 +79,21 @@ class Stapling:
     @param ask: asks responders.
     @param now: seconds since 1970.
     @param standing: what is known already.
+    @param shelf: where answers outlive a restart.
     """
 
     def __init__(
-        self, ask: Ask, now: Callable[[], float], random: Random, standing: Stapling | None = None
+        self,
+        ask: Ask,
+        now: Callable[[], float],
+        random: Random,
+        standing: Stapling | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._ask_responder = ask
         self._now = now
         self._random = random
+        self._shelf = shelf
         self._known: dict[bytes, Entry] = {} if standing is None else dict(standing._known)
         self._wanted: list[Entry] = []
         self._running = self._looking = False
@@ -96,7 +107,17 @@ class Stapling:
         # A chain that was incomplete may be complete by now.
         if found is None or (found.issuer is None and pair.issuer is not None):
             found = self._known[key] = Entry(pair)
+            self._remember(found)
         return found
+
+    def _remember(self, entry: Entry) -> None:
+        """Take the answer on the shelf, if it can still be believed."""
+        if self._shelf is None or not entry.url or entry.issuer is None:
+            return
+        data, now = self._shelf.get(entry.key), self._now()
+        if data:
+            with suppress(OcspError):  # then a new one is asked for
+                self._take(entry, judge(data, entry.leaf, entry.issuer, now), now)
 
     def staple(self, pairs: Iterable[Pair]) -> Staple | None:
         """OpenSSL's callback for a context with these certificates; None where none of them needs a response."""
@@ -118,8 +139,8 @@ class Stapling:
 
     def want(self, pairs: Iterable[Pair]) -> None:
         """These are the certificates in use: all others are forgotten."""
-        kept = {pair.leaf.fingerprint(SHA256()): self.entry(pair) for pair in pairs}
-        self._known = kept
+        entries = [self.entry(pair) for pair in pairs]
+        kept = self._known = {entry.key: entry for entry in entries}
         self._wanted = [entry for entry in kept.values() if entry.state != "none"]
 
     # --- as time passes -----------------------------------------------------------------------------------
@@ -127,6 +148,8 @@ class Stapling:
     def start(self) -> None:
         """Ask from now on."""
         self._running = True
+        if self._shelf is not None and self._wanted:
+            self._shelf.tidy(self._now())
         self.look()
 
     def stop(self) -> None:
@@ -178,8 +201,13 @@ class Stapling:
             log.error("the certificate of {name} is revoked, says {url}", name=entry.name, url=entry.url)
         if not answer.revoked and (entry.failures or not entry.response):
             log.info("{name} gets OCSP responses from {url}", name=entry.name, url=entry.url)
-        entry.answer, entry.response = answer, b"" if answer.revoked else answer.response
         entry.error, entry.failures = "", 0
+        self._take(entry, answer, now)
+        if self._shelf is not None:
+            self._shelf.put(entry.key, data)
+
+    def _take(self, entry: Entry, answer: Answer, now: float) -> None:
+        entry.answer, entry.response = answer, b"" if answer.revoked else answer.response
         entry.due = now + self._rest(answer, now)
 
     def _rest(self, answer: Answer, now: float) -> float:

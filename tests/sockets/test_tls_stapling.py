@@ -47,17 +47,16 @@ def test_a_real_responder(
         )
     )
     plain = authority.issue("plain.test")
-    start_responder(park, authority, responder, [curve, rsa], [revoked])
+    there = start_responder(park, authority, responder, [curve, rsa], [revoked])
     port = free_port()
-    proxy = run(
-        f"""
+    config = f"""
+state: {park.directory / "state"}
 listen:
   endpoint: tcp:{port}:interface={LOOPBACK}
   tls: {{certificates: [{", ".join(map(entry, (curve, rsa, revoked, unknown, plain)))}]}}
 routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
-""",
-        port,
-    )
+"""
+    proxy = run(config, port)
     trusted = ("-CAfile", authority.ca)
     eventually(lambda: "Cert Status: good" in status(port, "good.test"))
     for version in ("-tls1_2", "-tls1_3"):
@@ -73,6 +72,12 @@ routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
     for name in ("revoked.test", "unknown.test", "plain.test"):
         assert _NONE in status(port, name)
     assert curl(authority, port, "plain.test", "--cert-status").returncode == 91  # no response
+    # After a restart it has at once what it had, whether the responder is there or not.
+    proxy.process.stop()
+    there.stop()
+    port = free_port()
+    run(config.replace(f"tcp:{proxy.port}:", f"tcp:{port}:"), port)
+    assert "Cert Status: good" in status(port, "good.test")
 
 
 def by_rsa(port: int) -> str:
@@ -87,6 +92,7 @@ def test_a_responder_that_is_down_holds_nobody_up(
     first = with_issuer(authority, authority.issue("must.test", ocsp=url(responder), must_staple=True))
     proxy = run(
         f"""
+state: {park.directory / "state"}
 listen: {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{certificates: {entry(first)}}}}}
 routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
 """,

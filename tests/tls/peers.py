@@ -19,6 +19,7 @@ from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from proxy.tls.responder import Ask
 from proxy.tls.server import Prover, TlsServer
+from proxy.tls.shelf import Shelf
 from proxy.tls.stapling import Stapling
 from tests.support.ends import End
 
@@ -114,13 +115,15 @@ class Stage:
         policy_name: str = "intermediate",
         ask: Ask | None = None,
         prover: Prover | None = None,
+        shelf: Shelf | None = None,
+        wall: float = 1_000.0,
     ) -> None:
         self.clock = Clock()
         self.alarm = Alarm(self.clock, self.clock.seconds)
         self.site = Site()
-        self.wall = 1_000.0
+        self.wall = wall
         protocols, chosen = (b"http/1.1",), policy(policy_name)
-        stapling = Stapling(ask, lambda: self.wall, Random(1)) if ask is not None else None
+        stapling = Stapling(ask, lambda: self.wall, Random(1), shelf=shelf) if ask is not None else None
         self.keyring = Keyring(
             plans, chosen, protocols, self.alarm, strict=strict, now=lambda: self.wall, stapling=stapling
         )

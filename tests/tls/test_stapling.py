@@ -17,6 +17,7 @@ from proxy.tls.contexts import CertificateFiles
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.ocsp import OcspError
 from proxy.tls.policies import policy
+from proxy.tls.shelf import Shelf
 from proxy.tls.stapling import Stapling
 from tests.support.authority import Authority, Issued
 from tests.support.ocsp import REVOKED, answer, with_issuer
@@ -62,11 +63,10 @@ class Desk:
 class Scene(Stage):
     """A listener in memory whose responders are a desk."""
 
-    def __init__(self, *hosts: tuple[Issued, ...], staple: bool = True) -> None:
+    def __init__(self, *hosts: tuple[Issued, ...], staple: bool = True, shelf: Shelf | None = None) -> None:
         self.desk = Desk()
         plans = [HostPlan(tuple(CertificateFiles(one.cert, one.key) for one in host), staple=staple) for host in hosts]
-        super().__init__(*plans, ask=self.desk.ask)
-        self.wall = NOW.timestamp()
+        super().__init__(*plans, ask=self.desk.ask, shelf=shelf, wall=NOW.timestamp())
         self.keyring.start()
 
     def later(self, seconds: float) -> None:
@@ -292,3 +292,21 @@ def test_nothing_is_asked_after_the_end(authority: Authority, said: list[str]) -
     assert said == []
     scene.later(3600)
     assert len(scene.desk.asked) == 1
+
+
+def test_a_restart_has_the_answer_at_once(authority: Authority, tmp_path: Path, said: list[str]) -> None:
+    one = asking(authority)
+    shelf = Shelf(tmp_path / "state" / "ocsp")
+    first = Scene((one,), shelf=shelf)
+    good = answer(authority, one.certificate, NOW, NOW + WEEK)
+    first.desk.asked[0].callback(good)
+    second = Scene((one,), shelf=shelf)
+    assert (second.states, second.stapled("a.test")) == (["good"], good)
+    assert second.desk.asked == []
+    second.later(limits.OCSP_RENEW_SECONDS + 1)
+    assert len(second.desk.asked) == 1
+    [file] = shelf._folder.iterdir()
+    file.write_bytes(b"nonsense")
+    third = Scene((one,), shelf=shelf)
+    assert (third.states, len(third.desk.asked)) == (["waiting"], 1)
+    assert said == []
