@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.errors import MAX_FORWARDS, REQUEST_EXPECT, REQUEST_METHOD, ProxyError
 from proxy.message import Exchange, RequestHead
+from proxy.message.head import NO_REQUEST
 from proxy.policy.forwarding import Forwarder, ForwardingPolicy
 from proxy.policy.request_id import RequestIds
 from proxy.routing.path import normalize
@@ -14,15 +15,20 @@ class Visitor(Forwarder):
     """What is remembered for one client connection.
 
     @ivar credentials: what its TLS handshake has settled; None where there was none.
+    @ivar head: its last request that was admitted, as it came;
+    @ivar admitted: as it went on;
+    @ivar path: and its normalized path. A request that is the same, byte for byte, is the same object.
     """
 
-    __slots__ = ("credentials",)
+    __slots__ = ("admitted", "credentials", "head", "path")
 
     def __init__(
         self, forwarding: ForwardingPolicy, peer: str, scheme: bytes, credentials: Credentials | None = None
     ) -> None:
         super().__init__(forwarding, peer, scheme, b"" if credentials is None else credentials.forwarded)
         self.credentials = credentials
+        self.head = self.admitted = NO_REQUEST
+        self.path = b""
 
 
 class Admission:
@@ -58,8 +64,12 @@ class Admission:
         exchange.scheme = record.scheme = received.scheme
         if received.request_id:
             exchange.request_id = record.request_id = received.request_id
-        exchange.path = normalize(head.target)
-        exchange.head = RequestHead(head.method, head.target, head.host, head.minor, received.fields)
+        if head is not forwarder.head or received.fields is not forwarder.admitted.fields:
+            forwarder.path = normalize(head.target)
+            forwarder.admitted = RequestHead(head.method, head.target, head.host, head.minor, received.fields)
+            forwarder.head = head
+        exchange.path = forwarder.path
+        exchange.head = forwarder.admitted
         exchange.upgrades = received.upgrades
         if received.expect and received.expect.lower() != b"100-continue":
             raise ProxyError(REQUEST_EXPECT, f"Expect: {received.expect[:60]!r}")  # RFC 9110 section 10.1.1

@@ -123,19 +123,24 @@ class Sending:
         """Send `data` at the end of this loop turn. Dropped if the connection, or our side of it, has ended.
 
         A view must be of bytes that stay as they are."""
-        if not isinstance(data, (bytes, memoryview)):
+        if type(data) is not bytes and not isinstance(data, (bytes, memoryview)):
             raise TypeError("Data must be bytes")
         if not data or not self.connected or self._output is _ENDED:
             return
         self._queue.append(data)
         self._queued = queued = self._queued + len(data)
-        if not self._waiting:
-            if queued >= AT_ONCE_BYTES and self._uv is not None and self._may_send_now():
-                self._at_once = queued
-                self._send(self._uv)
-            if not self._blocked:
-                self._waiting = True
-                self.reactor.outbox.add(self)
+        if queued < self.bufferSize and not self._waiting and not self._blocked:
+            self._waiting = True  # the usual case: the first words of a turn, and few
+            self.reactor.outbox.add(self)
+        else:
+            self._see_to_much(queued)
+
+    def _see_to_much(self, queued: int) -> None:
+        """So many bytes wait, or some did before: send a whole read at once, pause a producer that is too fast."""
+        if queued >= AT_ONCE_BYTES and not self._waiting and self._uv is not None and self._may_send_now():
+            self._at_once = queued
+            self._send(self._uv)
+        self._schedule()
         held = self._queued + self._unsent + self._at_once
         if held > self.bufferSize and self.producer is not None and self.streamingProducer:
             self.producerPaused = True

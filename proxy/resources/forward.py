@@ -159,7 +159,7 @@ class Forward:
     def _request(self, exchange: Exchange, server: ProxyClientFactory, upgrade: bytes) -> bytes:
         """The head of the request, ready for the wire."""
         head = exchange.head
-        if not _VISIBLE.fullmatch(head.target):
+        if head.target is not exchange.record.target and not _VISIBLE.fullmatch(head.target):
             raise ProxyError(INTERNAL, f"a gate made the target {head.target!r}")
         if self._pool.sticky is not None:
             head = head._replace(fields=self._pool.sticky.without(head.fields))

@@ -233,7 +233,7 @@ class UpstreamConnection(Protocol):
                 self._interim(head)
             return
         self._answer = None
-        self.announced_idle = announced_seconds(head.fields) if b"keep-alive" in head.fields else None
+        self.announced_idle = announced_seconds(head.fields) if b"keep-alive" in head.fields.shape.places else None
         if head.status == 101:
             self._state = TUNNEL
             self._alarm.clear(self)

@@ -27,6 +27,9 @@ class RequestLimits(NamedTuple):
 
 DEFAULT: Final = RequestLimits()
 
+#: A whole request of this size is remembered, one for each connection: that much, and no more, an idle one may hold.
+REMEMBERED_BYTES: Final = 2048
+
 _NONE_YET: Final = RequestHead(b"", b"", b"", 1, NO_FIELDS)
 
 
@@ -34,18 +37,20 @@ class RequestReader(MessageReader[RequestHead]):
     """Reads what a client sends. Pipelined requests wait until `start_next`.
 
     Clients that keep a connection alive send the same field lines again and again, byte for byte. What was understood
-    and found valid once is then used once more, and only the request line is read.
+    and found valid once is then used once more, and only the request line is read; not even that if the whole request
+    is the same, and without a body.
 
     @param limits: sizes.
     """
 
-    __slots__ = ("_empty_lines", "_head", "_limits", "_raw_fields")
+    __slots__ = ("_empty_lines", "_head", "_limits", "_raw", "_raw_fields")
 
     def __init__(self, limits: RequestLimits = DEFAULT) -> None:
         super().__init__(CLIENT, HEAD)
         self._limits = limits
         self._empty_lines = 0  # before the current head
-        self._raw_fields: bytes | None = None  # the field lines of the last request
+        self._raw: bytes | None = None  # all of the last request, where it came alone and without a body
+        self._raw_fields: bytes | None = None  # its field lines
         self._head = _NONE_YET  # that request
 
     @property
@@ -68,6 +73,9 @@ class RequestReader(MessageReader[RequestHead]):
 
     def _read_head(self) -> RequestHead | None:
         buffer, at = self._buffer, self._at
+        if buffer == self._raw and not at:
+            self._begin_body(len(buffer))
+            return self._head
         end = buffer.find(b"\r\n\r\n", at + self._seen)
         if end < 0 or end + 4 - at > self._limits.head_bytes:
             return self._read_head_slowly(-1) if buffer else None
@@ -83,8 +91,10 @@ class RequestReader(MessageReader[RequestHead]):
         else:
             head = read_request(method, target, None, minor, raw_fields, self._limits.fields)
             self._understand(head)
-            self._head = head
             self._raw_fields = raw_fields
+        self._head = head
+        alone = not at and not self.body_length and end + 4 == len(buffer) <= REMEMBERED_BYTES
+        self._raw = buffer if alone else None
         self._begin_body(end + 4)
         return head
 
@@ -105,7 +115,7 @@ class RequestReader(MessageReader[RequestHead]):
         head = read_request(line.method, line.target, line.authority, line.minor, raw_fields, self._limits.fields)
         self._understand(head)
         self._head = head
-        self._raw_fields = None  # its host may not be what its field lines say
+        self._raw = self._raw_fields = None  # its host may not be what its field lines say
         self._begin_body(end + 4)
         return head
 

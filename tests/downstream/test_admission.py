@@ -70,6 +70,20 @@ def test_what_is_refused_at_the_door(method: bytes, target: bytes, pairs: tuple[
     assert refused.value.reason is reason
 
 
+def test_the_same_request_again_is_admitted_as_it_was() -> None:
+    admission = Admission(TRUSTING, lambda: b"made-here")  # type: ignore[arg-type] # whatever makes an id
+    visitor = admission.forwarder("192.0.2.7", b"http")
+    fields = Fields(((b"Host", b"a"),))
+    first = RequestHead(b"GET", b"/%61/../b", b"a", 1, fields)
+    seen = []
+    for head in (first, first, first._replace(target=b"/c"), first):
+        exchange = Exchange(head, b"", EMPTY, Peer("192.0.2.7", 1), ExchangeRecord(0.0, 0.0), lambda head: None)
+        admission.admit(exchange, visitor)
+        seen.append((exchange.head.target, exchange.path))
+        assert exchange.head.fields.get(b"x-real-ip") == b"192.0.2.7"
+    assert seen == [(b"/%61/../b", b"/b"), (b"/%61/../b", b"/b"), (b"/c", b"/c"), (b"/%61/../b", b"/b")]
+
+
 @pytest.mark.parametrize(("said", "passed_on"), [(b"5", b"4"), (b"1", b"0"), (b"many", b"many"), (b"-1", b"-1")])
 def test_options_count_their_hops(said: bytes, passed_on: bytes) -> None:
     exchange = admitted((b"Max-Forwards", said), method=b"OPTIONS")

@@ -10,6 +10,7 @@ from proxy import limits
 from proxy.errors import HEAD_TOO_LARGE, LINE_TOO_LONG, REQUEST_FRAMING, REQUEST_INVALID, TOO_MANY_FIELDS, ProxyError
 from proxy.message import Fields, RequestHead
 from proxy.wire import CHUNKED, End, RequestLimits, RequestReader
+from proxy.wire.request_reader import REMEMBERED_BYTES
 from tests.wire.cases.requests import ACCEPTED, REFUSED, SMUGGLED, Accepted, Refused, get, post
 from tests.wire.conversation import Transcript, bytewise, cut, hear_requests
 
@@ -239,6 +240,32 @@ def test_repeated_field_lines_mean_the_same_again() -> None:
     assert isinstance(second, RequestHead)
     assert second == first._replace(target=b"/2")
     assert second.fields is first.fields
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_a_request_that_is_the_same_to_the_last_byte_is_the_same_object(pieces: int) -> None:
+    reader = RequestReader()
+    heads = []
+    for raw in (get(b"/1"), get(b"/1"), get(b"/2"), get(b"/1"), get(b"/1") + get(b"/1"), get(b"/1")):
+        for at in range(pieces):
+            size = -(-len(raw) // pieces)
+            reader.feed(raw[at * size : (at + 1) * size])
+        while (head := reader.next_event()) is not None:
+            heads.append(head)
+            assert (reader.body_length, reader.keep_alive, reader.complete) == (0, True, True)
+            reader.start_next()
+    assert [of(head)[1] for head in heads if isinstance(head, RequestHead)] == [b"/1", b"/1", b"/2", *[b"/1"] * 4]
+    assert heads[1] is heads[0]
+    assert heads[3] == heads[0]
+    assert heads[3] is not heads[0]
+
+
+def test_what_is_large_or_has_a_body_is_not_remembered_whole() -> None:
+    for raw in (get(b"/" + b"x" * REMEMBERED_BYTES), get(b"/", b"Content-Length: 1") + b"x", get(b"http://b/")):
+        reader = RequestReader()
+        reader.feed(raw)
+        assert isinstance(reader.next_event(), RequestHead)
+        assert reader._raw is None
 
 
 def test_repeated_field_lines_are_judged_by_the_version() -> None:
