@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +38,4 @@ def acme_folder(config: Config) -> Path:
 def ordered_plans(config: Config, listener: Listener) -> tuple[HostPlan, ...]:
     """The hosts of `listener` whose certificates are ordered."""
     acme = listener.tls.acme if listener.tls is not None else None
-    return plans(acme, acme_folder(config)) if acme is not None else ()
+    return plans(acme, acme_folder(config), time.time()) if acme is not None else ()

@@ -88,11 +88,10 @@ class Caretaker:
 
     def stop(self) -> None:
         """Look after it no more; an order that is under way is given up."""
-        self._alarm.clear(self)
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
-        self._alarm.clear(self)
+        self._alarm.forget(self)
 
     def time_passed(self) -> None:
         if self._running is None:

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from proxy import limits
 from proxy.acme.account import Account
 from proxy.acme.keys import type_of
 from proxy.acme.storage import Kept, Record, StorageError
-from proxy.tls.certificates import CertificateError, signature
+from proxy.tls.certificates import CertificateError, Pair, signature
 from proxy.tls.contexts import CertificateFiles
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -95,6 +95,17 @@ class Folder:
 
     def keep_certificate(self, label: str, key: str, chain: str) -> None:
         self._write(Path(self.files(label).cert), f"{key.strip()}\n{chain.strip()}\n")
+
+    def others(self) -> Iterator[tuple[CertificateFiles, Pair]]:
+        """Every certificate in the folder that can be used, whatever it was ordered for: those of this directory
+        first, then those of the others."""
+        paths = sorted(self.base.glob("*/certificates/*.pem"), key=lambda path: path.parent != self._certificates)
+        for path in paths:
+            files = CertificateFiles(str(path), str(path))
+            try:
+                yield files, files.load()
+            except CertificateError:
+                continue  # whoever looks after it says so
 
     def record(self, label: str) -> Record:
         try:

@@ -16,6 +16,7 @@ from proxy.acme.authority import Authority, World
 from proxy.acme.caretaker import Caretaker, Duty
 from proxy.acme.courier import Courier
 from proxy.acme.folder import Folder
+from proxy.acme.keys import life_of
 from proxy.acme.proofs import Proofs
 from proxy.acme.storage import label_of
 from proxy.alarm import NEVER, Alarm
@@ -24,10 +25,22 @@ from proxy.tls.contexts import CertificateFiles
 from proxy.tls.keyring import HostPlan, Keyring
 
 
-def plans(wish: Acme, folder: Path) -> tuple[HostPlan, ...]:
-    """What a listener with these wishes serves: the files may not be there yet."""
+def plans(wish: Acme, folder: Path, now: float) -> tuple[HostPlan, ...]:
+    """What a listener with these wishes serves: the files may not be there yet. Until they are, a certificate that was
+    ordered for other names, or elsewhere, serves for those names that it has: somebody has added a name to a list.
+
+    @param now: seconds since 1970.
+    """
     storage = Folder(wish.storage or folder, wish.directory)
-    return tuple(HostPlan((storage.files(label_of(names)),), names, awaited=True) for names in wish.names)
+    ordered = [HostPlan((storage.files(label_of(names)),), names, awaited=True) for names in wish.names]
+    missing = {name for plan in ordered if storage.seen(label_of(plan.names)) is None for name in plan.names}
+    substitutes = []
+    for files, pair in storage.others() if missing else ():
+        covered = tuple(sorted(missing & set(pair.names)))
+        if covered and life_of(pair.leaf).end > now:
+            substitutes.append(HostPlan((files,), covered, awaited=True))
+            missing -= set(covered)
+    return (*ordered, *substitutes)
 
 
 def duties(wish: Acme, folder: Path) -> Iterable[Duty]:

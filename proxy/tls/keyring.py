@@ -140,7 +140,7 @@ class Host:
 
 
 class Keyring:
-    """All hosts of a listener. The first one is the default.
+    """All hosts of a listener. The first one that has a certificate is the default.
 
     @param strict: names that nobody has are refused, rather than given the default's certificate.
     @param loaded: what is in files that have been read.
@@ -181,8 +181,10 @@ class Keyring:
         self._arrange()
 
     def _arrange(self) -> None:
-        self._table = NameTable(self.hosts[0], strict=self._strict)
-        for host in self.hosts:
+        # Who has no certificate yet must not stand before somebody who has one for the same name.
+        hosts = sorted(self.hosts, key=lambda host: host.context is None)
+        self._table = NameTable(hosts[0], strict=self._strict)
+        for host in hosts:
             self._table.add(host.names, host)
         if self.stapling is not None:
             self.stapling.want(pair for host in self.hosts if host.stapling is not None for pair in host.pairs)

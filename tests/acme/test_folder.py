@@ -100,6 +100,16 @@ def test_a_damaged_certificate_is_told(folder: Folder, tmp_path: Path, text: str
         folder.certificate("a")
 
 
+def test_every_certificate_that_can_be_used_is_found_whoever_gave_it(folder: Folder, tmp_path: Path) -> None:
+    assert list(folder.others()) == []
+    elsewhere = Folder(folder.base, "https://another.test/dir")
+    keep(elsewhere, tmp_path, "x")
+    keep(folder, tmp_path, "a")
+    keep(folder, tmp_path, "b")
+    Path(folder.files("b").cert).write_text("garbage")
+    assert [files for files, _ in folder.others()] == [folder.files("a"), elsewhere.files("x")]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "\0"])
 def test_a_damaged_account_is_told_and_never_overwritten(folder: Folder, text: str) -> None:
     folder.keep_account(ACCOUNT)

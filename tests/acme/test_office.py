@@ -15,7 +15,7 @@ from proxy.acme.proofs import PATH, Proofs
 from proxy.alarm import Alarm
 from proxy.config.acme import Acme
 from proxy.tls.contexts import CertificateFiles
-from tests.acme.directory import HOST, URL, Directory, Time, done, world
+from tests.acme.directory import DAY, HOST, URL, Directory, Time, done, world
 
 
 class Ring:
@@ -63,11 +63,30 @@ def test_one_certificate_for_each_item_and_one_account_for_all(stage: Stage) -> 
 
 def test_listeners_are_served_from_the_files_that_are_kept(stage: Stage) -> None:
     wish = Acme.model_validate({"directory": URL, "names": ["a.test", ["b.test", "c.test"]]})
-    served = plans(wish, stage.folder)
+    served = plans(wish, stage.folder, stage.time.now())
     office = stage.built("a.test", ["b.test", "c.test"])
     assert [plan.files[0] for plan in served] == [one.files for one in office.caretakers.values()]
     assert [plan.names for plan in served] == [("a.test",), ("b.test", "c.test")]
     assert all(plan.awaited for plan in served)
+
+
+def test_a_name_that_is_added_to_a_list_costs_the_others_nothing(stage: Stage) -> None:
+    stage.built("a.test", ["b.test", "c.test"]).start([])
+    now = stage.time.now()
+
+    def served(*names: Any, at: float = now, directory: str = URL) -> list[tuple[str, ...]]:
+        wish = Acme.model_validate({"directory": directory, "names": list(names)})
+        return [plan.names for plan in plans(wish, stage.folder, at)]
+
+    assert served("a.test", ["b.test", "c.test"]) == [("a.test",), ("b.test", "c.test")]
+    assert served("a.test", ["b.test", "c.test", "d.test"]) == [
+        ("a.test",), ("b.test", "c.test", "d.test"), ("b.test", "c.test"),
+    ]  # fmt: skip
+    assert served(["a.test", "b.test"])[0] == ("a.test", "b.test")
+    assert set(served(["a.test", "b.test"])[1:]) == {("a.test",), ("b.test",)}
+    assert served("d.test") == [("d.test",)]
+    assert served(["b.test", "d.test"], at=now + 91 * DAY) == [("b.test", "d.test")]  # nobody wants that one any more
+    assert served("a.test", directory="https://other.test/dir") == [("a.test",), ("a.test",)]
 
 
 def test_a_reload_keeps_who_has_the_same_duty(stage: Stage) -> None:

@@ -253,3 +253,47 @@ def test_a_reload_in_the_middle_of_an_order_and_a_restart_after_it(town: Town, n
     eventually(lambda: town.valid("one.test") and town.valid("two3.test"))
     assert town.shown("one.test").serial_number == one.serial_number
     assert "certificate issued" not in process.log
+
+
+def test_a_name_that_cannot_be_proved_costs_the_others_of_its_list_nothing(town: Town, names: EverywhereHere) -> None:
+    town.pebble.start(names)
+    town.run("names: [[one.test, two.test]]")
+    eventually(lambda: town.valid("one.test"), 30)
+    before = town.shown("two.test")
+    with talking(town):
+        (town.folder / "town.yaml").write_text(town.config("names: [[one.test, two.test, three.invalid_]]"))
+        assert town.ask("POST", "/reload", {})[0] == 200
+        eventually(lambda: town.certificates()["one.test"]["error"], 30)
+        assert town.certificates()["one.test"]["state"] == "missing"
+        assert town.shown("two.test").serial_number == before.serial_number
+        (town.folder / "town.yaml").write_text(town.config("names: [[one.test, two.test, three.test]]"))
+        assert town.ask("POST", "/reload", {})[0] == 200
+        eventually(lambda: town.valid("one.test"), 30)
+        assert town.shown("two.test").serial_number != before.serial_number
+        assert town.shown("three.test").serial_number == town.shown("two.test").serial_number
+
+
+def test_processes_that_share_a_storage_answer_for_each_other_and_order_once(
+    town: Town, names: EverywhereHere
+) -> None:
+    """The authority looks at the first one only; the second orders, and both serve what it gets."""
+    town.pebble.start(names)
+    first = town.run("names: first.test")
+    eventually(lambda: town.valid("first.test"), 30)
+    apart = town.folder / "apart"
+    apart.mkdir()
+    http, tls = free_port(), free_port()
+    text = town.config("names: [first.test, second.test]").replace(f"tcp:{town.pebble.http}:", f"tcp:{http}:")
+    text = text.replace(f"tcp:{town.pebble.tls}:", f"tcp:{tls}:").replace("control.sock", "apart/control.sock")
+    (apart / "town.yaml").write_text(text)
+    argv = [console_script("twistd"), *REACTOR, "-n", "--pidfile=", "reverseproxy", "--config", apart / "town.yaml"]
+    second = town.park.start(*argv, cwd=apart)
+    second.wait_for_text("certificate issued: second.test", 30)
+    assert "first.test until" not in second.log  # it found that one
+    (town.folder / "town.yaml").write_text(town.config("names: [first.test, second.test]"))
+    assert town.ask("POST", "/reload", {})[0] == 200
+    assert town.valid("second.test")
+    shown = town.shown("second.test")
+    assert "certificate issued: second.test" not in first.log
+    assert ask(apart / "control.sock", "POST", "/acme/renew", {"name": "second.test"})[0] == 200
+    eventually(lambda: town.shown("second.test").serial_number != shown.serial_number, 20)

@@ -203,6 +203,16 @@ def test_a_certificate_may_come_later(authority: Authority, tmp_path: Path, said
     assert host.context is not None
 
 
+def test_who_has_a_certificate_comes_before_who_has_none_yet(authority: Authority, tmp_path: Path) -> None:
+    first = awaited(tmp_path)
+    second = plan(authority.issue("a.test"))
+    ring = keyring(Watch(), first, second)
+    assert ring.default is ring.find("a.test") is ring.hosts[1]
+    put(authority, first, "a.test")
+    ring.take(first.files[0])
+    assert ring.default is ring.find("a.test") is ring.hosts[0]
+
+
 def test_whoever_put_it_there_can_say_so(authority: Authority, tmp_path: Path) -> None:
     watch, plan = Watch(), awaited(tmp_path)
     ring = keyring(watch, plan)
