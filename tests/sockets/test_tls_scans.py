@@ -20,8 +20,9 @@ from tests.support.proxy import ROOT, RunningProxy
 pytestmark = pytest.mark.peers
 
 _HARMLESS = {"OK", "INFO", "LOW"}
-# Fields of the pages themselves, such as Content-Security-Policy: an upstream's business.
-_NOT_THE_LISTENER = {"security_headers"}
+# Fields of the pages themselves, such as Content-Security-Policy: an upstream's business. And tickets, which testssl
+# often misses: it hangs up before they come. sslyze waits for them.
+_NOT_THE_LISTENER = {"security_headers", "sessionresumption_ticket"}
 # Each for itself takes half a minute, most of it waiting: they wait together.
 _SCANS = (
     ("--protocols", "--std", "--fs"),
@@ -40,7 +41,6 @@ _GRADES: dict[str, str | None] = {
     "secure_client_renego": "not vulnerable",
     "cipher_negotiated": "TLS_AES_128_GCM_SHA256, 253 bit ECDH (X25519)",
     "ALPN": "http/1.1",
-    "sessionresumption_ticket": "supported",
     **{
         f"{name} <cert#{number}>": None
         for number in (1, 2)
@@ -78,20 +78,33 @@ def listener(tmp_path_factory: pytest.TempPathFactory, module_park: ProcessPark)
     proxy.process.assert_no_traceback()
 
 
+Findings = dict[str, tuple[str, str]]
+
+
+def findings(process: RunningProcess, out: Path) -> Findings:
+    """What a scan has found: by name, how bad it is and in words."""
+    process.wait_for_exit(120)
+    return {one["id"]: (one["severity"], one["finding"]) for one in json.loads(out.read_text())}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_testssl(listener: Scanned, tmp_path: Path, park: ProcessPark) -> None:
     program = require_program("testssl", "testssl.sh")
-    found: dict[str, tuple[str, str]] = {}
-    scans: list[tuple[RunningProcess, Path]] = []
-    for number, scan in enumerate(_SCANS):
+
+    def begin(number: int, scan: tuple[str, ...]) -> tuple[RunningProcess, Path]:
         out = tmp_path / f"{number}.json"
         options = ["--quiet", "--color", "0", "--warnings", "off", "--ip", LOOPBACK, "--add-ca", listener.ca]
-        scans.append((park.start(program, *options, *scan, "--jsonfile", out, listener.host), out))
-    for process, out in scans:
-        process.wait_for_exit(200)
-        for one in json.loads(out.read_text()):
-            found[one["id"]] = one["severity"], one["finding"]
+        return park.start(program, *options, *scan, "--jsonfile", out, listener.host), out
+
+    found: Findings = {}
+    scans = [begin(number, scan) for number, scan in enumerate(_SCANS)]
+    for number, scan in enumerate(_SCANS):
+        told = findings(*scans[number])
+        unknown = {name for name, (severity, _) in told.items() if severity == "WARN"} - _NOT_THE_LISTENER
+        if unknown:  # the machine was too busy: once more, alone
+            told = findings(*begin(len(_SCANS) + number, scan))
+        found |= told
     missing = {name for name in _GRADES if name not in found}
     assert not missing, "\n".join(process.tail() for process, _ in scans)
     for name, words in _GRADES.items():
