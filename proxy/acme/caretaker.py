@@ -81,9 +81,13 @@ class Caretaker:
 
     # --- its life -----------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Look now, and from time to time from now on."""
-        if self._running is None and self.deadline == NEVER:
+    def start(self, after: float = 0.0) -> None:
+        """Look after so many seconds, and from time to time from then on."""
+        if self._running is not None or self.deadline != NEVER:
+            return  # it has been at work since before a reload
+        if after:
+            self._alarm.set(self, after)
+        else:
             self._begin(self._look())
 
     def stop(self) -> None:

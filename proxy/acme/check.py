@@ -92,8 +92,8 @@ class _Check:
         encrypted = kind == "tls-alpn-01"
         ports = [_port_of(one) for one in self._config.listen if (one.tls is not None) == encrypted]
         if _PORTS[kind] not in ports and None not in ports:
-            where = "a listener with TLS" if encrypted else "a listener without TLS"
-            message = f"{kind} is looked at on port {_PORTS[kind]}, and {where} is not there"
+            where = "with TLS" if encrypted else "without TLS"
+            message = f"authorities look for {kind} on port {_PORTS[kind]}, and no listener {where} is there"
             hint = f"add tcp:{_PORTS[kind]}, or have whatever is in front of the proxy send it here"
             yield self._say(("challenge",), "acme-port", message, hint)
 

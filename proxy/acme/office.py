@@ -19,10 +19,13 @@ from proxy.acme.folder import Folder
 from proxy.acme.keys import life_of
 from proxy.acme.proofs import Proofs
 from proxy.acme.storage import label_of
-from proxy.alarm import NEVER, Alarm
+from proxy.alarm import NEVER, TICK_SECONDS, Alarm
 from proxy.config.acme import Acme
 from proxy.tls.contexts import CertificateFiles
 from proxy.tls.keyring import HostPlan, Keyring
+
+# A first look reads a file and understands a certificate: with a thousand of them nobody is to wait for it.
+_FIRST_LOOKS = 32
 
 
 def plans(wish: Acme, folder: Path, now: float) -> tuple[HostPlan, ...]:
@@ -97,9 +100,9 @@ class Office:
             duty.storage + directory: Folder(duty.storage, directory)
             for duty in self.caretakers for directory in (duty.directory, duty.staging) if directory
         }.values())  # fmt: skip
-        for caretaker in self.caretakers.values():
+        for number, caretaker in enumerate(self.caretakers.values()):
             caretaker.issued = issued
-            caretaker.start()
+            caretaker.start(number // _FIRST_LOOKS * TICK_SECONDS)
 
     def stop(self, after: Office | None = None) -> None:
         """Nobody looks after anything any more, but for what the office `after` goes on with."""

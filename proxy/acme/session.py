@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from proxy import limits
 from proxy.acme.jws import Signer
 from proxy.acme.schedule import poll_wait
-from proxy.acme.words import Answer, Ask, Fetch, Pause, Problem, RefusedError, UnreachedError
+from proxy.acme.words import Answer, Ask, Fetch, Pause, Problem, RefusedError, UnreachedError, printable
 
 _BAD_NONCE = "badNonce"
 # Nonces that wait to be used: authorities forget them after a while anyway.
@@ -141,6 +141,8 @@ class Session:
         return self._nonces.pop()
 
     async def _fetched(self, ask: Ask) -> Answer:
+        if not ask.url.startswith("https://"):  # RFC 8555 section 6.1, for what answers name as well
+            raise RefusedError(Problem("", f"the authority names a URL that is not https: {printable(ask.url)}"))
         answer = await self._fetch(ask)
         nonce = answer.fields.get("replay-nonce", "")
         if nonce:

@@ -107,6 +107,15 @@ def test_a_reload_keeps_who_has_the_same_duty(stage: Stage) -> None:
     assert not stage.time.clock.getDelayedCalls()
 
 
+def test_a_hundred_are_looked_at_one_after_the_other(stage: Stage) -> None:
+    office = stage.built(*(f"h{number}.test" for number in range(100)))
+    office.start([])
+    assert [one["state"] for one in office.status()] == ["valid"] * 32 + ["missing"] * 68
+    stage.time.passes(1.0, step=0.1)
+    assert {one["state"] for one in office.status()} == {"valid"}
+    assert len(stage.directory.accounts) == 1
+
+
 def test_another_wish_is_another_duty(stage: Stage) -> None:
     before = stage.built("a.test", email="a@b.test")
     for more in (

@@ -118,6 +118,15 @@ def test_what_a_directory_may_leave_out() -> None:
     assert (found.renewal_info, found.revoke, found.terms, found.needs_binding) == ("", "", "", False)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1/admin", "file:///etc/passwd", ""])
+def test_an_authority_sends_us_nowhere_else(stage: Stage, url: str) -> None:
+    stage.enter()
+    before = len(stage.directory.asked)
+    with pytest.raises(RefusedError, match="not https"):
+        done(stage.session.post(url))
+    assert len(stage.directory.asked) == before
+
+
 def test_a_server_without_nonces_is_no_authority() -> None:
     time = Time()
 
