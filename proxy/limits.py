@@ -68,6 +68,8 @@ QUEUE_SECONDS = 5.0
 # The usual life of a session that nobody uses (Tomcat: 30 min), twice.
 STICKY_SESSION_SECONDS = 3600.0
 DRAIN_SECONDS = 30.0
+# How long the answer to a client that sends nothing more may take, and each further piece of it: it may be gone.
+HALF_CLOSED_SECONDS = 2.0
 # How long a refused client may take to read its answer before the connection is cut.
 LINGER_SECONDS = 2.0
 

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from proxy import errors
 from proxy.alarm import NEVER
+from proxy.downstream.half_closed import HalfClosed
 from proxy.downstream.request_body import RequestBody
 from proxy.downstream.response_writer import ResponseWriter
 from proxy.downstream.state import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
@@ -43,18 +44,17 @@ class ProxyChannel(Protocol):
 
     def __init__(self, site: ProxySite) -> None:
         self.deadline = self.look_at = NEVER
-        self.site = site
-        self._alarm = site.alarm
+        self.site, self._alarm = site, site.alarm
         self._reader = RequestReader(site.limits)
         self._state = IDLE
-        self._advancing = False
+        self._advancing = self._clogged = False
         self._reading = True
-        self._clogged = False
         self._requests = 0
         self._exchange: Exchange | None = None
         self._walk: Walk[Response] | None = None
         self._body: RequestBody | None = None
         self._splice: Splice | None = None
+        self._half: HalfClosed | None = None
 
     # --- doors: what the reactor calls --------------------------------------------------------------------
 
@@ -106,11 +106,12 @@ class ProxyChannel(Protocol):
     def readConnectionLost(self) -> None:
         if self._splice is not None:
             self._splice.eof(NEAR)
+        elif self._exchange is not None and self._reader.complete and not self._exchange.upgrades:
+            writer, still = self._writer, lambda: None if self._clogged else (self._requests, writer.bytes_out)
+            self._half = HalfClosed(self._alarm, still, self.abort)
         elif self._exchange is not None and self._writer.begun:
             self.abort()  # a body that ends with the connection must not look whole
         else:
-            # Like nginx and Envoy we take this for the end of the client, not for half of it: it is the only sign
-            # that nobody waits for a slow response any more.
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -120,6 +121,8 @@ class ProxyChannel(Protocol):
         self._state = CLOSED
         self._alarm.forget(self)
         self.site.closed(self)
+        if self._half is not None:
+            self._half.stop()
         if self._splice is not None:
             self._splice.lost(NEAR)
         else:
@@ -177,13 +180,12 @@ class ProxyChannel(Protocol):
 
     def _settle(self) -> None:
         """After reading: have the deadline and the pace that the state asks for."""
-        state = self._state
-        if state is EXCHANGE:
+        if self._state is EXCHANGE:
             body = self._body
             self._set_reading((body is None or not body.held) and self._reader.buffered < WINDOW_BYTES)
             if body is not None:
                 self._watch_body()
-        elif state is IDLE:
+        elif self._state is IDLE:
             self._set_reading(not self._clogged)
             if self._clogged:
                 self._watch_stall()
@@ -199,8 +201,7 @@ class ProxyChannel(Protocol):
         self._alarm.set(self, self._exchange.deadlines.body_idle if waits else 0)
 
     def _watch_stall(self) -> None:
-        deadlines = self.site.deadlines if self._exchange is None else self._exchange.deadlines
-        self._alarm.set(self, deadlines.write_stall)
+        self._alarm.set(self, (self._exchange or self.site).deadlines.write_stall)
 
     def _set_reading(self, on: bool) -> None:
         if on is not self._reading:
@@ -279,7 +280,8 @@ class ProxyChannel(Protocol):
         """Told by the writer: the exchange is over, but for what the client may still send of its request."""
         exchange = self._exchange
         assert exchange is not None
-        last = self._writer.last or not self._reader.complete or self.site.stopping
+        half = self._half is not None and not self._reader.buffered
+        last = self._writer.last or not self._reader.complete or self.site.stopping or half
         if self._body is not None:
             self._body.stop()
         self._close_exchange(exchange)
@@ -341,8 +343,7 @@ class ProxyChannel(Protocol):
         self._splice = splice = Splice(self.transport, tunnel.transport, self._alarm, idle, self._tunnel_over)
         self._set_reading(True)
         tunnel.join(splice)
-        early = self._reader.take_rest()
-        if early:
+        if early := self._reader.take_rest():
             splice.received(NEAR, early)
 
     def _tunnel_over(self, error: ProxyError | None) -> None:
@@ -365,8 +366,7 @@ class ProxyChannel(Protocol):
             self._state = EXCHANGE
         if self._body is not None and not self._body.ended:
             self._body.fail(error)
-        if self._exchange is not None:
-            self._failed(error)
+        self._failed(error)
 
     def meet_policy(self) -> None:
         """Asked by the site: whom it believes has changed."""

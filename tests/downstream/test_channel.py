@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from proxy.errors import BODY_TIMEOUT, HEAD_TIMEOUT
 from proxy.gates.chain import Proceed
-from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
+from proxy.limits import HALF_CLOSED_SECONDS, LINGER_SECONDS, WINDOW_BYTES
 from proxy.message import BytesBody, Deadlines, Exchange, Fields, Response, ResponseHead
 from tests.support.playbook import GET, OK, Play, playing
 
@@ -567,11 +567,67 @@ def test_a_client_that_leaves_while_its_last_response_lingers() -> None:
         assert play.reasons == ["limit.body"]
 
 
-def test_half_a_goodbye_counts_as_a_whole_one() -> None:
-    # As with nginx and Envoy: nothing else tells that nobody waits for a slow answer any more.
+def test_a_client_that_sends_nothing_more_gets_its_answer() -> None:
     with playing() as play:
         client = play.client()
         client.says(GET)
+        server = play.server()
+        client.half_closes()
+        play.wait(HALF_CLOSED_SECONDS / 2)
+        assert not server.was_cut
+        server.says(OK)
+        client.hears(OK)
+        assert client.was_closed, "it said that no other request comes"
+        assert play.reasons == [""]
+
+
+def test_so_do_those_that_sent_several_requests() -> None:
+    with playing() as play:
+        client = play.client()
+        client.says(GET + GET)
+        client.half_closes()
+        server = play.server()
+        server.says(OK)
+        client.hears(OK)
+        assert client.closed is None
+        server.says(OK)
+        client.hears(OK)
+        assert client.was_closed
+        assert play.reasons == ["", ""]
+
+
+def test_but_it_may_be_gone_and_is_not_waited_for_long() -> None:
+    with playing() as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        client.half_closes()
+        play.wait(HALF_CLOSED_SECONDS + 0.3)
+        assert server.was_cut
+        assert play.reasons == ["client.closed"]
+
+
+def test_while_something_comes_it_is_waited_for() -> None:
+    with playing() as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        client.half_closes()
+        for _ in range(5):
+            server.says(b"x")
+            play.wait(HALF_CLOSED_SECONDS * 0.9)
+        assert not server.was_cut
+        play.wait(HALF_CLOSED_SECONDS * 2.2)
+        assert server.was_cut
+        assert client.was_cut, "what it has got must not look whole"
+        assert play.reasons == ["client.closed"]
+
+
+def test_half_a_request_is_answered_by_nobody() -> None:
+    with playing() as play:
+        client = play.client()
+        client.says(POST_HEAD)
         server = play.server()
         client.half_closes()
         assert server.was_cut

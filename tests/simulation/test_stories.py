@@ -45,7 +45,7 @@ def test_a_client_that_leaves_while_its_server_is_dialed_is_not_tried_elsewhere(
     # Endpoints say ConnectingCancelledError, not CancelledError: it was taken for a failure of the server, and the
     # request of a client who was gone went to the next one.
     servers = (ServerScript("s0", (Mood(connecting=HANG),)), ServerScript("s1", (Mood(connecting=HANG),)))
-    world = whole(Setting(servers, (ClientScript((Ask(1), Ask(2)), leaves=0.1),)))
+    world = whole(Setting(servers, (ClientScript((Ask(1), Ask(2)), leaves=0.1, how="reset"),)))
     assert outcomes(world) == [(499, "client.closed")]
     assert [record.attempts for record in told(world)] == [1]
     assert [server.failures for server in world.all_servers] == [0, 0]

@@ -280,3 +280,57 @@ def test_a_server_that_asks_to_close_is_not_asked_again(proxy: RunningProxy, sta
             answer = client.get(b"/closes")
             assert (answer.status, answer.field(b"connection")) == (200, None)
     assert len(stage.connections) == 3
+
+
+# --- half a goodbye -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["uvloop", "epoll"])
+def either(request: pytest.FixtureRequest, serve: Callable[..., RunningProxy], stage: Stage) -> RunningProxy:
+    """A proxy on our reactor, and one on Twisted's own."""
+    upstream = f"upstreams: {{stage: {{servers: ['http://{LOOPBACK}:{stage.port}']}}}}\nroutes: [{{upstream: stage}}]\n"
+    return serve(upstream, f"--reactor={request.param}")
+
+
+def test_a_client_that_sends_nothing_more_gets_its_answers(either: RunningProxy, stage: Stage) -> None:
+    """As `printf ... | nc -N` does it: all requests, then a FIN, then it waits. The first answer takes its time."""
+    size = 3_000_000
+
+    def converse(connection: OriginConnection) -> None:
+        assert connection.read_head()
+        time.sleep(0.5)
+        connection.send(OK)
+        assert connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(3):
+            time.sleep(0.2)
+            connection.send(b"x" * (size // 3))
+
+    stage.play(converse)
+    with either.connect() as client:
+        client.send(b"GET /nc HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
+        client.half_close()
+        assert client.read_answer().body == b"ok"
+        assert client.read_answer().body == b"x" * size
+        assert client.is_closed()
+    assert logged(either, "/nc").get("reason") is None
+
+
+def test_one_that_has_gone_is_not_waited_for(either: RunningProxy, stage: Stage) -> None:
+    gone: list[float] = []
+
+    def converse(connection: OriginConnection) -> None:
+        assert connection.read_head()
+        began = time.monotonic()
+        try:
+            connection.read_head()
+        finally:
+            gone.append(time.monotonic() - began)
+
+    stage.play(converse)
+    with either.connect() as client:
+        client.send(b"GET /gone HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.2)
+    eventually(lambda: gone, 8)
+    assert 1.5 < gone[0] < 4
+    assert logged(either, "/gone")["reason"] == "client.closed"

@@ -65,14 +65,15 @@ def start_proxy(
     Start the proxy on `port` (one of its own when None) with the text of a configuration, and wait for it.
 
     The text is dedented and needs no `listen`: the port is given on the command line. `options` are
-    further words after it.
+    further words after it; one that names a reactor counts more than REVERSEPROXY_REACTOR.
     """
+    reactor = [word for word in options if word.startswith("--reactor=")]
     port = free_port() if port is None else port
     path = park.directory / f"routes-{port}.yaml"
     path.write_text(textwrap.dedent(config))
     process = park.start(
         console_script("twistd"),
-        *REACTOR,
+        *(reactor or REACTOR),
         "-n",
         "--pidfile=",
         "reverseproxy",
@@ -80,7 +81,7 @@ def start_proxy(
         path,
         "--listen",
         f"tcp:{port}:interface={LOOPBACK}",
-        *options,
+        *(word for word in options if word not in reactor),
         env=env,
         cwd=park.directory,
     )
