@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -20,6 +21,9 @@ def server_name(value: Any) -> str:
     if not isinstance(value, str):
         raise wrong("server-name", f"{shown(value)} is not a host name", "write for example www.example.com")
     name = value.lower().removesuffix(".")
+    if not name.isascii():
+        with suppress(UnicodeError):  # then it is no name either way
+            name = name.encode("idna").decode("ascii")
     if not _NAME.match(name):
         hint = "a wildcard is `*.` at the front, for one label" if "*" in name else "only the name, such as a.example"
         raise wrong("server-name", f"{shown(value)} is not a host name", hint)
