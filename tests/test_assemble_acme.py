@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,25 @@ def test_a_reload_takes_over_who_is_at_work_and_lets_the_others_go(tmp_path: Pat
     assert office(after).proofs is office(before).proofs
     same = house(text(tmp_path), before)
     assert same.keyrings == before.keyrings
+
+
+def test_what_a_reload_replaces_is_gone_at_once_without_a_collector(tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        standing, gone = house(text(tmp_path)), []
+        for number in range(5):
+            gone.append(weakref.ref(office(standing)))
+            gone.append(weakref.ref(next(iter(office(standing).caretakers.values()))))
+            changed = text(tmp_path).replace("a.test, b.test", f"b.test, c{number}.test")
+            after = house(changed, standing)
+            office(standing).stop(office(after))
+            standing = after
+        del after
+        assert len(office(standing).caretakers) == 2
+        # Only b.test goes on: it is the first one of every office but the very first.
+        assert [found() is None for found in gone] == [True, True] + [True, False] * 4
+    finally:
+        gc.enable()
 
 
 def test_a_reload_without_acme_lets_everybody_go(tmp_path: Path) -> None:

@@ -297,3 +297,14 @@ def test_processes_that_share_a_storage_answer_for_each_other_and_order_once(
     assert "certificate issued: second.test" not in first.log
     assert ask(apart / "control.sock", "POST", "/acme/renew", {"name": "second.test"})[0] == 200
     eventually(lambda: town.shown("second.test").serial_number != shown.serial_number, 20)
+
+
+def test_a_stop_in_the_middle_of_an_order_leaves_nothing_in_the_way(town: Town, names: EverywhereHere) -> None:
+    town.pebble.start(names)
+    proxy = town.run("names: one.test")
+    eventually(lambda: [path.name for path in (town.folder / "acme").rglob("http-01*")], 30)
+    proxy.process.stop()
+    assert "certificate issued" not in proxy.log
+    assert list((town.folder / "acme").rglob("http-01*")) == []
+    town.run("names: one.test")
+    eventually(lambda: town.valid("one.test"), 30)
