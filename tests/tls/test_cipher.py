@@ -140,3 +140,20 @@ def test_tickets_and_data_leave_in_their_order(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     assert pair.hears(pair.cipher.seal(b"answer")) == b"answer"
     assert repr(pair.cipher) == "<Cipher TLS_AES_128_GCM_SHA256>"
+
+
+def test_a_large_message_is_taken_record_by_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What OpenSSL's buffer has held at one time it keeps for as long as the connection lives."""
+    pair, sizes = Pair(tmp_path), []
+    pair.cipher.take()
+    take = Cipher.take
+
+    def measured(cipher: Cipher) -> bytes:
+        taken = take(cipher)
+        sizes.append(len(taken))
+        return taken
+
+    monkeypatch.setattr(Cipher, "take", measured)
+    sealed = pair.cipher.seal(bytes(100_000))
+    assert sum(sizes) == len(sealed)
+    assert max(sizes) <= (1 << 14) + 256
