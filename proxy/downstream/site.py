@@ -48,6 +48,7 @@ class ProxySite(Site):
     @param name: the listener, for the log.
     @param tls: what stands between the connections and their channels; None for nothing.
     @param fields: fields of every response that does not have them already.
+    @ivar scheme: as clients see it.
     """
 
     protocol = ProxyChannel  # type: ignore[assignment] # Twisted names its own channel's private wrapper here
@@ -75,6 +76,7 @@ class ProxySite(Site):
         self._name = name
         self._when_empty: Callable[[], None] | None = None
         self.tls = tls
+        self.scheme = b"http" if tls is None else b"https"
         self.fields = tuple(fields)
         self.admission = admission
         self._observers = tuple(observers)
@@ -111,11 +113,6 @@ class ProxySite(Site):
         self.observe(record)
 
     # --- asked by the channels ----------------------------------------------------------------------------
-
-    @property
-    def scheme(self) -> bytes:
-        """As clients see it."""
-        return b"http" if self.tls is None else b"https"
 
     def getResourceFor(self, request: Any) -> Any:
         """The node of the tree that answers: ours for an exchange, any `IResource` for a stock request."""
@@ -185,6 +182,7 @@ class ProxySite(Site):
         self.limits = new.limits
         self.admission = new.admission
         self.tls = new.tls
+        self.scheme = new.scheme
         self.fields = new.fields
         self._observers = new._observers
         self._requests_per_connection = new._requests_per_connection

@@ -14,6 +14,8 @@ from operator import itemgetter
 SHAPES_REMEMBERED = 512
 SHAPE_BYTES = 1024
 
+_THOUGHT_ABOUT = frozenset(b"connection content-length expect te transfer-encoding upgrade via".split())
+
 _NAME = itemgetter(0)
 
 
@@ -22,10 +24,12 @@ class Shape:
 
     @ivar names: as they came.
     @ivar places: by lower-case name, where its fields are in the head, from 0.
+    @ivar plain: none of the names says how the message is framed, what becomes of the connection, or what else is to
+        be thought about before it goes on: mostly so, and then nobody need look for each of them.
     @ivar remembered: it is worth while to remember something for it, as it may come again.
     """
 
-    __slots__ = ("names", "places", "remembered")
+    __slots__ = ("names", "places", "plain", "remembered")
 
     def __init__(self, names: tuple[bytes, ...]) -> None:
         self.names = names
@@ -34,6 +38,7 @@ class Shape:
         for place, name in enumerate(names):
             lower = name.lower()
             self.places[lower] = (*self.places.get(lower, ()), place)
+        self.plain = not self.places.keys() & _THOUGHT_ABOUT
 
     def __repr__(self) -> str:
         return f"Shape({b', '.join(self.names)!r})"

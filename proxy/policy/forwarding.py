@@ -175,16 +175,19 @@ class ForwardingPolicy:
         @raise ProxyError: the request has come through here already; or too many connection options.
         """
         fields, host = head.fields, head.host
-        places = fields.shape.places
         address, trusted = self.trusted.peer(peer)
         kept = end_to_end_request(fields, self._from_trusted if trusted else self._from_strangers)
-        trailers = bool(kept) and kept[-1] is TE_TRAILERS
-        expect = fields.get(b"expect") or b"" if b"expect" in places else b""
-        if expect and head.minor == 0:  # RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
-            kept = [pair for pair in kept if pair[0].lower() != b"expect"]
-            expect = b""
-        if b"via" in places and self.pseudonym:
-            self._refuse_loop(fields)
+        trailers, expect = False, b""
+        asked: tuple[bytes, ...] = ()
+        if not fields.shape.plain:
+            trailers = bool(kept) and kept[-1] is TE_TRAILERS
+            expect = fields.get(b"expect") or b""
+            asked = asked_protocols(head)
+            if head.minor == 0:  # RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
+                kept = [pair for pair in kept if pair[0].lower() != b"expect"]
+                expect = b""
+            if self.pseudonym:
+                self._refuse_loop(fields)
         if trusted:
             chain = tuple(self.trusted.chain(peer, fields.all(b"x-forwarded-for")))
             scheme = _one_of(fields.tokens(b"x-forwarded-proto"), scheme)
@@ -196,7 +199,6 @@ class ForwardingPolicy:
             chain = (address,)
             word = self._word(chain, scheme, host, b"", certificate, head.minor)
             request_id = b""
-        asked = asked_protocols(head) if b"upgrade" in places else ()
         upgrade = (b"Upgrade", b", ".join(asked)) if asked else None
         received = ReceivedFields((b"Host", host), kept, word, upgrade, trailers)
         return Received(received, chain[0], scheme, request_id, asked, expect)

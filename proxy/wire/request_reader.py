@@ -138,6 +138,10 @@ class RequestReader(MessageReader[RequestHead]):
         return line
 
     def _understand(self, head: RequestHead) -> None:
+        if head.fields.shape.plain:
+            self.body_length = 0  # RFC 9112 section 6.3, rule 7
+            self.keep_alive = head.minor > 0
+            return
         self.body_length = request_body_length(head)
         self.keep_alive = keeps_alive(head.fields, head.minor)
 

@@ -21,6 +21,12 @@ def test_places_are_found_by_lower_case_names() -> None:
     assert repr(found) == "Shape(b'X-A, Host, x-a')"
 
 
+@pytest.mark.parametrize("name", [b"Connection", b"content-length", b"Expect", b"TE", b"Transfer-Encoding", b"VIA"])
+def test_a_shape_is_plain_where_nothing_in_it_needs_thought(name: bytes) -> None:
+    assert Shape((b"Host", b"Cookie")).plain
+    assert not Shape((b"Host", name, b"Cookie")).plain
+
+
 def test_who_invents_names_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shape, "SHAPES_REMEMBERED", 8)
     known = shape_of([(b"Host", b"a")])
