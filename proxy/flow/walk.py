@@ -100,6 +100,9 @@ class Walk(Generic[T]):
             self._done(stop.value)
         except Exception as error:  # noqa: BLE001 - nothing is swallowed: the owner of the walk gets it
             self._failed(error)
+            if self._failed is _ignore:
+                # It and the frames that it came through hold each other, and with them all who called for the end.
+                error.__traceback__ = None
         else:
             self._waiting = waiting
             waiting.addBoth(self._step)

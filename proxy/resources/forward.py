@@ -46,7 +46,6 @@ class Forward:
         self._forwarding = forwarding
         self._own_host = own_host
         self._upgrades = upgrades
-        self._hedge = Hedge(self._attempt, pool, pool.alarm)
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """The response of a server, to be awaited.
@@ -86,7 +85,8 @@ class Forward:
         """Try; where that fails and may be repeated, try another server."""
         pool = self._pool
         retry = pool.plan.retry
-        attempt = self._hedge if pool.hedges else self._attempt
+        # Not kept: the two would hold each other, and outlive their reload.
+        attempt = Hedge(self._attempt, pool, pool.alarm) if pool.hedges else self._attempt
         body = exchange.body
         if body is not EMPTY and retry.retries and is_repeatable(exchange.head.method, retry):
             body = exchange.body = Replay(body, REPLAY_BYTES)

@@ -218,7 +218,7 @@ class Keyring:
             self.stapling.start()
 
     def stop(self) -> None:
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         if self.stapling is not None:
             self.stapling.stop()
 

@@ -321,7 +321,8 @@ class ProxyClientFactory(ClientFactory):
         self._closing = True
         self._make_room()
         self.unwatch()
-        self._alarm.clear(self)
+        self.attendants = ()  # they hold this one
+        self._alarm.forget(self)
         self._close_idle()
 
     def _close_idle(self) -> None:

@@ -228,7 +228,7 @@ class Watch:
 
     def stop(self) -> None:
         """No more lookups."""
-        self._alarm.clear(self)
+        self._alarm.forget(self)
         self._cancel()
 
     def time_passed(self) -> None:

@@ -23,7 +23,7 @@ from proxy.health.ejection import Company
 from proxy.message import Exchange
 from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
-from proxy.upstream.factory import Attendant, ProxyClientFactory
+from proxy.upstream.factory import Alone, Attendant, ProxyClientFactory
 from proxy.upstream.state import PoolState
 
 log = Logger()
@@ -167,6 +167,10 @@ class Pool:
         else:
             standing = {server.plan: server for server in self.servers}
             self.replace([standing.get(server.plan, server) for server in new.servers])
+        for server in new.servers:  # those that were not needed: `new` and they hold each other
+            if server.owner is new:
+                server.owner = Alone()
+                server.close()
 
     # --- a connection for an exchange ---------------------------------------------------------------------
 

@@ -60,10 +60,12 @@ class Rounds(Generic[T]):
         self._alarm.set(self, max(delay(self._pace.interval, self._random, first=True), 0.001))
 
     def stop(self) -> None:
-        """No more rounds."""
-        self._stopped = True
-        self._alarm.clear(self)
-        self._cancel()
+        """No more rounds, ever."""
+        if not self._stopped:
+            self._stopped = True
+            self._alarm.forget(self)
+            self._cancel()
+            del self._asker  # the two hold each other, and what is asked
 
     def time_passed(self) -> None:
         """The next round is due, or the present one takes too long."""
