@@ -30,6 +30,11 @@ class Visitor(Forwarder):
         self.head = self.admitted = NO_REQUEST
         self.path = b""
 
+    def is_for(self, forwarding: ForwardingPolicy, peer: str, scheme: bytes, credentials: Credentials | None) -> bool:
+        """Whether one made of these would be the same. Credentials are each connection's own."""
+        same = self._policy is forwarding and self.peer == peer and self.scheme == scheme
+        return same and self.credentials is credentials is None
+
 
 class Admission:
     """The policies of one listener, applied to each request once.
@@ -42,8 +47,15 @@ class Admission:
         self._make_id = ids
         self._guard = guard
 
-    def forwarder(self, peer: str, scheme: bytes, credentials: Credentials | None = None) -> Visitor:
-        """What is remembered for one client connection."""
+    def forwarder(
+        self, peer: str, scheme: bytes, credentials: Credentials | None = None, before: Visitor | None = None
+    ) -> Visitor:
+        """What is remembered for one client connection.
+
+        @param before: of another connection, or of this one under another policy: taken, if it would be the same.
+        """
+        if before is not None and before.is_for(self.forwarding, peer, scheme, credentials):
+            return before
         return Visitor(self.forwarding, peer, scheme, credentials)
 
     def admit(self, exchange: Exchange, forwarder: Visitor) -> None:

@@ -28,7 +28,7 @@ from proxy.message import EMPTY, BytesBody, Exchange, Peer, RequestHead, Respons
 from proxy.message.head import NO_REQUEST
 from proxy.policy.answer import answer
 from proxy.policy.hop import end_to_end_response
-from proxy.wire import RequestReader, encode_response
+from proxy.wire import encode_response
 
 if TYPE_CHECKING:
     from proxy.downstream.site import ProxySite
@@ -45,7 +45,7 @@ class ProxyChannel(Protocol):
     def __init__(self, site: ProxySite) -> None:
         self.deadline = self.look_at = NEVER
         self.site, self._alarm = site, site.alarm
-        self._reader = RequestReader(site.limits)
+        self._reader, self._forwarder = site.begin()
         self._state = IDLE
         self._advancing = self._clogged = False
         self._reading = True
@@ -120,15 +120,14 @@ class ProxyChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = CLOSED
         self._alarm.forget(self)
-        self.site.closed(self)
         if self._half is not None:
             self._half.stop()
         if self._splice is not None:
             self._splice.lost(NEAR)
-        else:
-            if self._exchange is not None:
-                self._drop_exchange(ProxyError(errors.CLIENT_CLOSED, reason.getErrorMessage()))
-            del self._writer  # which refers to us: what goes by itself is no work for the garbage collector
+        elif self._exchange is not None:
+            self._drop_exchange(ProxyError(errors.CLIENT_CLOSED, reason.getErrorMessage()))
+        self.site.closed(self, self._reader, self._forwarder)
+        del self._reader, self._writer  # the one may serve another; the other refers to us, and would be garbage
 
     def time_passed(self) -> None:
         """The one deadline of the present state has come."""
@@ -370,7 +369,7 @@ class ProxyChannel(Protocol):
 
     def meet_policy(self) -> None:
         """Asked by the site: whom it believes has changed."""
-        self._forwarder = self.site.forwarder(self.peer, getattr(self.transport, "credentials", None))
+        self._forwarder = self.site.forwarder(self.peer, getattr(self.transport, "credentials", None), self._forwarder)
 
     def drain(self) -> None:
         """Asked by the site: take no further request."""

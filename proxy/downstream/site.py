@@ -20,11 +20,16 @@ from proxy.message.deadlines import DEFAULT
 from proxy.message.fields import Pair
 from proxy.message.head import NO_REQUEST
 from proxy.observe import ExchangeRecord, Observer
+from proxy.policy.forwarding import ForwardingPolicy
 from proxy.tls.guard import Credentials
 from proxy.tls.server import TlsServer
-from proxy.wire import RequestLimits
+from proxy.wire import RequestLimits, RequestReader
 
 REQUEST_LIMITS = RequestLimits()
+
+# Readers that wait for another connection: as many as may come in one turn of the loop.
+_SPARE_READERS = 64
+_NOBODY_YET = Visitor(ForwardingPolicy(), "", b"")
 
 
 def _nobody_listens(head: ResponseHead) -> None:
@@ -79,6 +84,7 @@ class ProxySite(Site):
         self.scheme = b"http" if tls is None else b"https"
         self.fields = tuple(fields)
         self.admission = admission
+        self._spare: list[tuple[RequestReader, Visitor]] = []
         self._observers = tuple(observers)
         self._requests_per_connection = requests_per_connection
         self._date = (0, b"")
@@ -137,10 +143,13 @@ class ProxySite(Site):
         missing = [pair for pair in self.fields if pair[0].lower() not in fields]
         return response._replace(head=response.head._replace(fields=fields.added(*missing))) if missing else response
 
-    def forwarder(self, peer: Peer, credentials: Credentials | None) -> Visitor:
-        """What a connection remembers of the policy about who is on its other end."""
+    def forwarder(self, peer: Peer, credentials: Credentials | None, before: Visitor) -> Visitor:
+        """What a connection remembers of the policy about who is on its other end.
+
+        @param before: what it, or the connection before it, has remembered.
+        """
         if credentials is None:
-            return self.admission.forwarder(peer.host, b"http")
+            return self.admission.forwarder(peer.host, b"http", before=before)
         if self.tls is not None:
             credentials = credentials._replace(hosts=self.tls.keyring)  # others than in its handshake, after a reload
         return self.admission.forwarder(peer.host, b"https", credentials)
@@ -162,11 +171,19 @@ class ProxySite(Site):
             self._date = (now, formatdate(now, usegmt=True).encode())
         return self._date[1]
 
+    def begin(self) -> tuple[RequestReader, Visitor]:
+        """What a new connection begins with: where there is one, the reader of another that is over. Many a client
+        makes a connection for each request, and sends what it sent on the last one."""
+        return self._spare.pop() if self._spare else (RequestReader(self.limits), _NOBODY_YET)
+
     def opened(self, channel: ProxyChannel) -> None:
         self.channels.add(channel)
 
-    def closed(self, channel: ProxyChannel) -> None:
+    def closed(self, channel: ProxyChannel, reader: RequestReader, visitor: Visitor) -> None:
+        """A connection is over; it does not touch its reader any more."""
         self.channels.discard(channel)
+        if len(self._spare) < _SPARE_READERS and reader.limits is self.limits and reader.start_anew():
+            self._spare.append((reader, visitor))
         if self._when_empty is not None and not self.channels:
             self._when_empty()
 
@@ -180,6 +197,7 @@ class ProxySite(Site):
         self.resource = new.resource
         self.deadlines = new.deadlines
         self.limits = new.limits
+        self._spare.clear()
         self.admission = new.admission
         self.tls = new.tls
         self.scheme = new.scheme

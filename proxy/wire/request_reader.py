@@ -29,6 +29,9 @@ DEFAULT: Final = RequestLimits()
 
 #: A whole request of this size is remembered, one for each connection: that much, and no more, an idle one may hold.
 REMEMBERED_BYTES: Final = 2048
+# What goes on to another connection: heads of clients that ask once, not what a browser collects in a session.
+_CARRIED_BYTES: Final = 512
+_CREDENTIALS: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 
 _NONE_YET: Final = RequestHead(b"", b"", b"", 1, NO_FIELDS)
 
@@ -40,14 +43,16 @@ class RequestReader(MessageReader[RequestHead]):
     and found valid once is then used once more, and only the request line is read; not even that if the whole request
     is the same, and without a body.
 
+    Clients that make a connection for each request do so, too: so a reader may go on to another connection.
+
     @param limits: sizes.
     """
 
-    __slots__ = ("_empty_lines", "_head", "_limits", "_raw", "_raw_fields")
+    __slots__ = ("_empty_lines", "_head", "_raw", "_raw_fields", "limits")
 
     def __init__(self, limits: RequestLimits = DEFAULT) -> None:
         super().__init__(CLIENT, HEAD)
-        self._limits = limits
+        self.limits = limits
         self._empty_lines = 0  # before the current head
         self._raw: bytes | None = None  # all of the last request, where it came alone and without a body
         self._raw_fields: bytes | None = None  # its field lines
@@ -71,16 +76,32 @@ class RequestReader(MessageReader[RequestHead]):
         self.complete = not self.keep_alive
         self._state = HEAD if self.keep_alive else LEFT
 
+    def start_anew(self) -> bool:
+        """Its connection is over: be ready for another one, knowing nothing of this one but its last request.
+
+        @return: whether it can be: the last request was read to its end, its lines are few and nobody's secret.
+        """
+        lines = self._raw_fields
+        if self._state is not DONE or lines is None or len(lines) > _CARRIED_BYTES:
+            return False
+        if not _CREDENTIALS.isdisjoint(self._head.fields.shape.places):
+            return False
+        self._take()
+        self._empty_lines = 0
+        self.complete = False
+        self._state = HEAD
+        return True
+
     def _read_head(self) -> RequestHead | None:
         buffer, at = self._buffer, self._at
         if buffer == self._raw and not at:
             self._begin_body(len(buffer))
             return self._head
         end = buffer.find(b"\r\n\r\n", at + self._seen)
-        if end < 0 or end + 4 - at > self._limits.head_bytes:
+        if end < 0 or end + 4 - at > self.limits.head_bytes:
             return self._read_head_slowly(-1) if buffer else None
         line = REQUEST_LINE.match(buffer, at)
-        if line is None or line.end() - at - 2 > self._limits.line_bytes:
+        if line is None or line.end() - at - 2 > self.limits.line_bytes:
             return self._read_head_slowly(end)
         method, target, digit = line.groups()
         minor = 0 if digit == b"0" else 1
@@ -89,7 +110,7 @@ class RequestReader(MessageReader[RequestHead]):
         if raw_fields == self._raw_fields and minor == last.minor:
             head = RequestHead(method, target, last.host, minor, last.fields)
         else:
-            head = read_request(method, target, None, minor, raw_fields, self._limits.fields)
+            head = read_request(method, target, None, minor, raw_fields, self.limits.fields)
             self._understand(head)
             self._raw_fields = raw_fields
         self._head = head
@@ -103,16 +124,16 @@ class RequestReader(MessageReader[RequestHead]):
 
         @param end: where its last field line ends, before the CRLF; negative where that is not known.
         """
-        if self._buffer.startswith(b"\r\n", self._at) and self._empty_lines < self._limits.empty_lines:
+        if self._buffer.startswith(b"\r\n", self._at) and self._empty_lines < self.limits.empty_lines:
             self._empty_lines += 1  # RFC 9112 section 2.2
             self._at += 2
             return self._read_head()
         line = self._read_line() if end >= 0 or not self._line_judged else None
         if end < 0 or line is None:
-            self._wait_for_head(self._limits.head_bytes)
+            self._wait_for_head(self.limits.head_bytes)
             return None
         raw_fields = self._buffer[line.end : end + 2]
-        head = read_request(line.method, line.target, line.authority, line.minor, raw_fields, self._limits.fields)
+        head = read_request(line.method, line.target, line.authority, line.minor, raw_fields, self.limits.fields)
         self._understand(head)
         self._head = head
         self._raw = self._raw_fields = None  # its host may not be what its field lines say
@@ -122,7 +143,7 @@ class RequestReader(MessageReader[RequestHead]):
     def _read_line(self) -> RequestLine | None:
         """The request line, if all of it is here."""
         buffer, at = self._buffer, self._at
-        limit = at + self._limits.line_bytes + 2
+        limit = at + self.limits.line_bytes + 2
         end = buffer.find(b"\r\n", at, limit)
         refuse_stray(buffer, at, limit if end < 0 else end, self._blame.invalid)
         if not REQUEST_LINE_START.match(buffer, at):
@@ -131,7 +152,7 @@ class RequestReader(MessageReader[RequestHead]):
             if len(buffer) >= limit:
                 # RFC 9112 section 3: 501 for a method without end, 414 for a target.
                 reason = LINE_TOO_LONG if b" " in buffer[at:limit] else REQUEST_METHOD
-                raise ProxyError(reason, f"more than {self._limits.line_bytes} bytes")
+                raise ProxyError(reason, f"more than {self.limits.line_bytes} bytes")
             return None
         line = read_request_line(buffer, at)
         self._line_judged = True

@@ -683,3 +683,56 @@ def test_the_state_is_in_the_repr() -> None:
         assert "idle" in repr(channel)
         client.leaves()
         assert "closed" in repr(channel)
+
+
+# --- one connection for each request ----------------------------------------------------------------------------
+
+CLOSING = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+def test_a_client_that_comes_again_meets_a_reader_that_knows_it() -> None:
+    with playing(target=hello) as play:
+        for number in range(3):
+            play.client().says(CLOSING)
+            play.turn()
+            assert len(play.site._spare) == 1
+            assert len(play.records) == number + 1
+        [(reader, visitor)] = play.site._spare
+        play.client().says(CLOSING.replace(b"Host: a", b"Host: b"))
+        play.turn()
+        assert play.site._spare[0][0] is reader
+        assert play.site._spare[0][1] is visitor
+        assert [record.host for record in play.records] == [b"a", b"a", b"a", b"b"]
+
+
+def test_two_at_a_time_have_a_reader_each() -> None:
+    with playing() as play:
+        first, second = play.client(), play.client()
+        first.says(CLOSING)
+        first_server = play.server()
+        second.says(b"GET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        second_server = play.server()
+        first_server.says(OK)
+        play.turn()
+        third = play.client()
+        third.says(b"GET /third HTT")
+        second_server.says(OK)
+        play.turn()
+        third.says(b"P/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        play.turn()
+        assert [record.target for record in play.records] == [b"/", b"/second"]
+        assert first_server.heard.count(b"GET /third ") + second_server.heard.count(b"GET /third ") == 1
+
+
+def test_a_reload_leaves_no_reader_behind_that_obeys_other_limits() -> None:
+    with playing(target=hello) as play:
+        staying = play.client()
+        staying.says(GET)
+        play.client().says(CLOSING)
+        play.turn()
+        assert play.site._spare
+        play.site.limits = play.site.limits._replace(head_bytes=1000)
+        play.site._spare.clear()
+        staying.says(CLOSING)
+        play.turn()
+        assert not play.site._spare

@@ -303,3 +303,68 @@ def test_its_state_can_be_seen() -> None:
     reader = RequestReader()
     reader.feed(b"GET")
     assert repr(reader) == "<RequestReader head, 3 bytes buffered>"
+
+
+# --- going on to another connection -----------------------------------------------------------------------------
+
+
+def over(data: bytes) -> RequestReader:
+    """A reader whose connection is over after `data`."""
+    reader = RequestReader()
+    reader.feed(data)
+    while reader.next_event() is not None:
+        pass
+    return reader
+
+
+def test_what_was_understood_goes_on_to_another_connection() -> None:
+    reader = over(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert reader.start_anew()
+    assert (reader.started, reader.complete, reader.buffered) == (False, False, 0)
+    reader.feed(b"\r\nPUT /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    first = reader.next_event()
+    assert isinstance(first, RequestHead)
+    assert (first.method, first.target, first.host, reader.keep_alive) == (b"PUT", b"/b", b"a", False)
+    assert reader.start_anew()
+    reader.feed(b"GET / HTTP/1.1\r\nHost: b\r\n\r\n")
+    second = reader.next_event()
+    assert isinstance(second, RequestHead)
+    assert (second.host, reader.keep_alive) == (b"b", True)
+
+
+def test_nothing_that_one_client_has_sent_reaches_another() -> None:
+    reader = over(b"GET /mine HTTP/1.1\r\nHost: a\r\n\r\nGET /also-mine HTTP/1.1\r\nHo")
+    assert reader.start_anew()
+    assert reader.next_event() is None
+    reader.feed(b"GET /yours HTTP/1.1\r\nHost: a\r\n\r\n")
+    head = reader.next_event()
+    assert isinstance(head, RequestHead)
+    assert head.target == b"/yours"
+    assert reader.next_event() is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GET / HTT",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab",
+        b"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 600 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic c2VjcmV0\r\n\r\n",
+    ],
+)
+def test_a_reader_stays_behind_that_is_not_through_or_knows_what_is_nobodys_business(data: bytes) -> None:
+    assert not over(data).start_anew()
+
+
+def test_a_reader_that_failed_or_left_http_stays_behind() -> None:
+    failed = RequestReader()
+    failed.feed(b"\0")
+    with pytest.raises(ProxyError):
+        failed.next_event()
+    assert not failed.start_anew()
+    left = over(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    left.take_rest()
+    assert not left.start_anew()
