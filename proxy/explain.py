@@ -4,7 +4,7 @@ connection anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -31,6 +31,9 @@ from proxy.wire import RequestReader
 
 # The targets whose answer is known without asking anybody.
 _ANSWERS_ITSELF = ("redirect", "respond")
+
+
+Look = Callable[[], list[dict[str, Any]]]
 
 
 class Question(NamedTuple):
@@ -64,6 +67,18 @@ def explain(house: House, question: Question) -> dict[str, Any]:
 
     @raise ValueError: it cannot be written as a request.
     """
+    said, look = explain_shortly(house, question)
+    if look is not None:
+        said["routes"] = look()
+    return said
+
+
+def explain_shortly(house: House, question: Question) -> tuple[dict[str, Any], Look | None]:
+    """The same, less the routes: of thousands that takes long enough for a thread of its own.
+
+    @return: what is decided, and what tells every route with the reason against it; None where none was asked for.
+    """
+    look: Look | None = None
     said: dict[str, Any] = {"request": {"method": question.method, "url": question.url, "client": question.client}}
     try:
         head, scheme = read(question)
@@ -71,7 +86,7 @@ def explain(house: House, question: Question) -> dict[str, Any]:
         admission = house.admission
         admission.admit(exchange, admission.forwarder(question.client, scheme))
         said["request"] |= {"host": _text(head.host), "path": _text(exchange.path), "client": exchange.client}
-        said["routes"] = _routes(house, exchange)
+        said["routes"], look = [], _look(house, exchange)
         node = house.root.resource_for(exchange)
         _Journey(house, exchange, node, head).tell(said)
     except ProxyError as error:
@@ -79,7 +94,7 @@ def explain(house: House, question: Question) -> dict[str, Any]:
         fields = [f"{_text(name)}: {_text(value)}" for name, value in refusal.fields]
         said["answer"] = {"status": refusal.status, "by": "the proxy", "fields": fields}
         said["answer"] |= {"reason": error.reason.code, "detail": error.detail}
-    return said
+    return said, look
 
 
 def read(question: Question) -> tuple[RequestHead, bytes]:
@@ -104,13 +119,21 @@ def read(question: Question) -> tuple[RequestHead, bytes]:
     return head, b"https" if parts.scheme in ("https", "wss") else b"http"
 
 
-def _routes(house: House, exchange: Exchange) -> list[dict[str, Any]]:
-    """Every route in the order in which they count, each rejected one with the first reason."""
+def _look(house: House, exchange: Exchange) -> Look:
+    """Tells every route in the order in which they count, each rejected one with the first reason. Of the exchange it
+    keeps what it is now: gates change it."""
     head = exchange.head
     query = head.target.partition(b"?")[2]
+    request = head.host, exchange.path, head.method, head.fields, query, exchange.client
     router = house.root.router
-    looked_at = router.explain(head.host, exchange.path, head.method, head.fields, query, exchange.client)
-    return [{"name": route.name, "position": str(route.position), "rejected": reason} for route, reason in looked_at]
+
+    def look() -> list[dict[str, Any]]:
+        return [
+            {"name": route.name, "position": str(route.position), "rejected": reason}
+            for route, reason in router.explain(*request)
+        ]
+
+    return look
 
 
 class _Journey:

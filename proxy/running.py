@@ -20,7 +20,7 @@ from proxy.admin.plan import ADDED, Change, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
 from proxy.config.problem import Problem
-from proxy.explain import Question, explain
+from proxy.explain import Question, explain_shortly
 from proxy.leaving import Leaving
 from proxy.ports import StartError
 from proxy.tls.expiry import certificates
@@ -97,12 +97,15 @@ class Running:
         loaded = self._house().loaded
         return await self._service.in_thread(lambda: orjson.Fragment(orjson.dumps(shown(loaded), default=str)))
 
-    def explain(self, question: Any) -> Any:
+    async def explain(self, question: Any) -> Any:
         """What would happen to a request, with the health of this moment."""
         try:
-            return explain(self._house(), Question.of(question))
+            said, look = explain_shortly(self._house(), Question.of(question))
         except ValueError as error:
             raise Refused(400, {"error": str(error)}) from error
+        if look is not None:
+            said["routes"] = await self._service.in_thread(lambda: orjson.Fragment(orjson.dumps(look())))
+        return said
 
     async def plan(self, new: Any) -> Any:
         """What `new`, an effective configuration, would change, and which live connections it would touch."""

@@ -128,9 +128,14 @@ def test_the_configuration_has_its_secrets_masked() -> None:
 
 def test_what_is_explained_is_what_would_happen() -> None:
     running = Running(Service())
-    assert running.explain({"method": "GET", "url": "http://a/"})["route"]["name"] == "r"
+    said = orjson.loads(orjson.dumps(result(running.explain({"method": "GET", "url": "http://a/"}))))
+    assert said["route"]["name"] == "r"
+    assert [(route["name"], route["rejected"]) for route in said["routes"]] == [("r", None)]
+    refused_early = result(running.explain({"method": "GET", "url": "/%zz"}))
+    assert refused_early["answer"]["status"] == 400
+    assert "routes" not in refused_early
     with pytest.raises(Refused) as refused:
-        running.explain({"method": "GET"})
+        result(running.explain({"method": "GET"}))
     assert refused.value.status == 400
 
 

@@ -29,7 +29,7 @@ class Proxy:
     async def config(self) -> Any:
         return orjson.Fragment(b'{"listen":[]}')
 
-    def explain(self, question: Any) -> Any:
+    async def explain(self, question: Any) -> Any:
         self.asked.append(question)
         raise Refused(400, {"error": "no question"})
 

@@ -38,7 +38,7 @@ class Stub:
                 "listeners": [{"endpoint": "tcp:80", "connections": 1}], "upstreams": [pool]}
     def config(self):
         return {}
-    def explain(self, question):
+    async def explain(self, question):
         if question["method"] == "BAD":
             raise Refused(400, {"error": "no question"})
         return {"request": question, "routes": [], "route": {"name": "live", "position": "x.yaml:1:1"}}
