@@ -7,17 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.internet import ssl
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
 from proxy import limits
 from proxy.acme.words import Answer, Ask, UnreachedError, printable
+from proxy.fetching import Sent, agent, collected, innermost
 from proxy.tls.certificates import CertificateError, load_chain, pem_of
 
 # RFC 8555 section 6.1: a client says who it is, and which language it wants to be told in.
@@ -46,9 +43,8 @@ class Courier:
             headers["Content-Type"] = [_JOSE]
         if ask.accept:
             headers["Accept"] = [ask.accept]
-        body = _Sent(ask.body) if ask.body else None
-        agent = self._agent()
-        asked: Deferred[Any] = agent.request(ask.method.encode(), ask.url.encode(), Headers(headers), body)
+        body = Sent(ask.body) if ask.body else None
+        asked: Deferred[Any] = self._agent().request(ask.method.encode(), ask.url.encode(), Headers(headers), body)
         asked.addCallback(_collected)
         asked.addTimeout(self._seconds, self._reactor, _late)
         try:
@@ -68,40 +64,10 @@ class Courier:
             except CertificateError as error:
                 raise UnreachedError(f"`ca` cannot be used: {error}") from error
             roots = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(pem_of(one)) for one in chain])
-        policy = BrowserLikePolicyForHTTPS(roots)
-        pool = HTTPConnectionPool(self._reactor, persistent=False)
-        pool._factory = _Quiet
-        return Agent(self._reactor, policy, connectTimeout=self._seconds, pool=pool)
+        return agent(self._reactor, self._seconds, BrowserLikePolicyForHTTPS(roots))
 
     def __repr__(self) -> str:
         return f"<Courier{f' trusting {self._ca}' if self._ca else ''}>"
-
-
-_Factory: Any = HTTPConnectionPool._factory
-
-
-class _Quiet(_Factory):  # type: ignore[misc]
-    """Makes connections, and does not log each of them."""
-
-    noisy = False
-
-
-@implementer(IBodyProducer)
-class _Sent:
-    """The body of a request, all at once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.length = len(body)
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """It has produced already."""
-
-    resumeProducing = stopProducing = pauseProducing
 
 
 def _late(result: object, seconds: float) -> Failure:
@@ -110,52 +76,14 @@ def _late(result: object, seconds: float) -> Failure:
 
 def _collected(response: Any) -> Deferred[Answer]:
     """The whole answer, once it is there."""
-    done: Deferred[Answer] = Deferred(lambda _: body.transport.abortConnection() if body.transport else None)
-    body = _Body(response, done)
-    response.deliverBody(body)
-    return done
-
-
-class _Body(Protocol):
-    """Collects what comes, up to a limit."""
-
-    transport: Any = None
-
-    def __init__(self, response: Any, done: Deferred[Answer]) -> None:
-        self._response = response
-        self._done = done
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= limits.ACME_ANSWER_BYTES:
-            self._pieces.append(data)
-        else:
-            self.transport.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._done.called:
-            return
-        if self._size > limits.ACME_ANSWER_BYTES:
-            self._done.errback(UnreachedError("the answer is too large"))
-        elif reason.check(ResponseDone, PotentialDataLoss):
-            self._done.callback(Answer(self._response.code, fields_of(self._response), b"".join(self._pieces)))
-        else:
-            self._done.errback(reason)
+    body: Deferred[Any] = collected(response, limits.ACME_ANSWER_BYTES)
+    return body.addCallback(lambda data: Answer(response.code, fields_of(response), data))
 
 
 def fields_of(response: Any) -> dict[str, str]:
     """The fields of an answer; of those that come twice the last one counts."""
     fields = response.headers.getAllRawHeaders()
     return {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in fields}
-
-
-def innermost(error: BaseException) -> BaseException:
-    """What went wrong at first: Twisted wraps it, sometimes twice."""
-    while reasons := getattr(error, "reasons", None):
-        error = reasons[0].value
-    return error
 
 
 def _words(error: BaseException) -> str:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
 from proxy import limits
+from proxy.fetching import Sent, agent, collected, innermost
 from proxy.tls.ocsp import OcspError
 
 #: A URL and a request: the answer, or `OcspError`.
@@ -35,9 +31,8 @@ class Responders:
 
     def ask(self, url: str, question: bytes) -> Deferred[bytes]:
         """What the responder at `url` answers to `question`. Fails with `OcspError`, or if it is cancelled."""
-        pool = HTTPConnectionPool(self._reactor, persistent=False)
-        agent = Agent(self._reactor, connectTimeout=self._seconds, pool=pool)
-        asked: Deferred[Any] = maybeDeferred(agent.request, b"POST", url.encode("ascii"), _FIELDS, _Body(question))
+        client = agent(self._reactor, self._seconds)
+        asked: Deferred[Any] = maybeDeferred(client.request, b"POST", url.encode("ascii"), _FIELDS, Sent(question))
         asked.addCallback(_collected)
         asked.addTimeout(self._seconds, self._reactor, self._late)
         return asked.addErrback(_meaning)
@@ -47,70 +42,18 @@ class Responders:
 
 
 def _meaning(failure: Failure) -> Failure:
-    """Why there is no answer. Twisted wraps that, sometimes twice."""
-    error = failure.value
-    while reasons := getattr(error, "reasons", None):
-        error = reasons[0].value
+    """Why there is no answer."""
+    error = innermost(failure.value)
     if isinstance(error, OcspError | CancelledError):
         return Failure(error)
     return Failure(OcspError(str(error) or type(error).__name__))
 
 
-@implementer(IBodyProducer)
-class _Body:
-    """The request, all at once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.length = len(body)
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """It has produced already."""
-
-    resumeProducing = stopProducing = pauseProducing
-
-
 def _collected(response: Any) -> Deferred[bytes]:
     """The whole answer, once it is there."""
-    collector = _Collector()
-    response.deliverBody(collector)
+    body = collected(response, limits.OCSP_RESPONSE_BYTES)
     if response.code != 200:
-        collector.give_up(f"HTTP {response.code}")
-    return collector.done
-
-
-class _Collector(Protocol):
-    """Collects an answer, up to a limit."""
-
-    transport: Any = None
-
-    def __init__(self) -> None:
-        self.done: Deferred[bytes] = Deferred(lambda _: self._cut())
-        self._data = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > limits.OCSP_RESPONSE_BYTES:
-            self.give_up("the answer is too large")
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(self._data)
-        else:
-            self.done.errback(reason)
-
-    def give_up(self, words: str) -> None:
-        """It is of no use."""
-        if not self.done.called:
-            self.done.errback(OcspError(words))
-            self._cut()
-
-    def _cut(self) -> None:
-        if self.transport is not None:
-            self.transport.loseConnection()
+        body.addErrback(lambda _: None)  # what it says about it interests nobody
+        body.cancel()
+        raise OcspError(f"HTTP {response.code}")
+    return body
