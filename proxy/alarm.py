@@ -61,6 +61,10 @@ class Alarm:
         if deadline < owner.look_at - TICK_SECONDS:
             self._put(owner, deadline)
 
+    def exactly(self, seconds: float, call: Callable[[], None]) -> IDelayedCall:
+        """A timer of its own, for the few who cannot wait for a tick more."""
+        return self._reactor.callLater(seconds, call)
+
     def clear(self, owner: Watched) -> None:
         """`owner` waits for nothing, for now."""
         owner.deadline = NEVER

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from proxy.alarm import Alarm
-from proxy.flow.race import Race, within
+from proxy.flow.race import EXACT_BELOW_SECONDS, Race, within
 from proxy.flow.walk import Promise, Walk
 
 
@@ -125,3 +125,30 @@ def test_not_within_a_time(track: Track) -> None:
     track.wait(1.3)
     assert track.came == [LateError]
     assert track.raised == [LateError]
+
+
+def test_short_times_are_exact_and_leave_no_timer_behind(track: Track) -> None:
+    came: list[float] = []
+    promise = track.enter()
+    track.watch(track.race.result())
+    track.race.after(0.02, lambda: came.append(round(track.clock.seconds(), 3)))
+    track.clock.pump([0.001] * 30)
+    assert came == [0.02]
+    track.race.after(0.02, lambda: came.append(0.0))
+    track.race.after(0.5, lambda: came.append(0.0))
+    assert len(track.clock.getDelayedCalls()) == 1, "one wish takes the place of another"
+    promise.keep("here")
+    assert track.came == ["here"]
+    track.wait(1)
+    assert came == [0.02]
+    assert not track.clock.getDelayedCalls()
+
+
+def test_long_times_hang_on_the_wheel(track: Track) -> None:
+    came: list[float] = []
+    track.enter()
+    track.watch(track.race.result())
+    track.race.after(EXACT_BELOW_SECONDS, lambda: came.append(track.clock.seconds()))
+    track.wait(2)
+    assert len(came) == 1
+    assert 1.0 <= came[0] <= 1.25
