@@ -2,6 +2,7 @@
 #
 #   make PYTHON=python3.12 run     another interpreter (default: the first of 3.11 or newer)
 #   make test TESTS=tests/wire     some of the tests
+#   make test REACTOR=epoll        with the proxies under test on another reactor than their own
 #   make bench ROWS=...            some of the measurements
 #   make image BASE=... TAG=...    another base image, another name
 
@@ -10,8 +11,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 export PYTHON
+export REVERSEPROXY_REACTOR ?= $(REACTOR)
 CONFIG ?= config/routes.yaml
 TESTS ?=
+REACTOR ?=
 ROWS ?=
 WORKERS ?= 2
 FUZZ_SECONDS ?= 60
