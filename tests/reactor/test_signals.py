@@ -56,8 +56,10 @@ class Child(ProcessProtocol):
         print(reason.value.exitCode)
         reactor.stop()
 
-# Its descriptors stay open in a grandchild, so that only SIGCHLD tells of its end.
-reactor.spawnProcess(Child(), "/bin/sh", ["sh", "-c", "sleep 1 & exit 7"], childFDs={})
+# Its descriptors stay open in a grandchild, so that only SIGCHLD tells of its end. Not before the reactor runs: a child
+# that has ended by then is told of at once, and nothing that does not run can be stopped.
+args = ["sh", "-c", "sleep 1 & exit 7"]
+reactor.callWhenRunning(reactor.spawnProcess, Child(), "/bin/sh", args, childFDs={})
 reactor.run()
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from tests.sockets.stage import eventually
 from tests.sockets.test_tls import curl, entry, run, s_client
 from tests.support.authority import Authority
 from tests.support.ocsp import start_responder, url, with_issuer
-from tests.support.ports import LOOPBACK, free_port
+from tests.support.ports import LOOPBACK, free_port, held_port
 from tests.support.processes import ProcessPark
 from tests.support.proxy import RunningProxy
 
@@ -84,11 +84,16 @@ def by_rsa(port: int) -> str:
     return status(port, "good.test", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256")
 
 
-def test_a_responder_that_is_down_holds_nobody_up(
-    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]
-) -> None:
-    responder, port = free_port(), free_port()
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
+
+def test_a_responder_that_is_down_holds_nobody_up(
+    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy], silent_port: int
+) -> None:
+    responder, port = silent_port, free_port()
     first = with_issuer(authority, authority.issue("must.test", ocsp=url(responder), must_staple=True))
     proxy = run(
         f"""

@@ -1,8 +1,23 @@
 """Ports for programs that must be told one before they start."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LOOPBACK = "127.0.0.1"
+
+
+@contextmanager
+def held_port(host: str = LOOPBACK) -> Iterator[int]:
+    """
+    A TCP port of `host` where nobody listens yet, for a test that lets time pass before somebody does.
+
+    It stays bound meanwhile, so that the kernel gives it to nobody; a server with SO_REUSEADDR may listen there.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((host, 0))
+        yield holder.getsockname()[1]
 
 
 def free_port(host: str = LOOPBACK) -> int:
