@@ -640,7 +640,7 @@ def refuses(running: Running) -> bool:
     """Nobody listens any more. (Just before, the kernel may still accept, and then resets.)"""
     try:
         socket.create_connection(("127.0.0.1", running.port), PATIENCE_SECONDS).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # the second where it closed just then
         return True
     return False
 

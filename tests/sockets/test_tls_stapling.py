@@ -32,10 +32,16 @@ def status(port: int, name: str, *options: str) -> str:
     return s_client(port, "-servername", name, "-status", *options)
 
 
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
+
+
 def test_a_real_responder(
-    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy]
+    authority: Authority, park: ProcessPark, run: Callable[[str, int], RunningProxy], silent_port: int
 ) -> None:
-    responder = free_port()
+    responder = silent_port
     where = url(responder)
     curve, rsa, revoked, unknown = (
         with_issuer(authority, one)
@@ -82,12 +88,6 @@ routes: [{{path: /, respond: {{status: 200, body: hello}}}}]
 
 def by_rsa(port: int) -> str:
     return status(port, "good.test", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256")
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    with held_port() as port:
-        yield port
 
 
 def test_a_responder_that_is_down_holds_nobody_up(
