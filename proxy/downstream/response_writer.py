@@ -101,7 +101,9 @@ class ResponseWriter:
         self.bytes_out = body.length
         if body.length > JOIN_BYTES:
             self._transport.write(head)
-            self._transport.write(body.data)  # type: ignore[arg-type] # ours and Twisted's own take a view too
+            # Streams of our reactor take a view; Twisted's own insist on bytes.
+            view = getattr(self._transport, "takes_views", False)
+            self._transport.write(body.data if view else bytes(body.data))  # type: ignore[arg-type]
         else:
             self._transport.write(head + body.data)
         self._owner.response_written()

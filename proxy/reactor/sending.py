@@ -73,6 +73,8 @@ class Sending:
     )
 
     bufferSize = HIGH_WATER_BYTES
+    #: `write` takes a memoryview as well, which Twisted's own transports refuse.
+    takes_views = True
 
     def __init__(self, protocol: Any, reactor: UvloopReactor) -> None:
         self.reactor = reactor
