@@ -24,11 +24,6 @@ from proxy.tls.certificates import (
 from tests.support.authority import Authority
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 def test_a_pair_knows_its_names_its_kind_and_its_end(authority: Authority) -> None:
     one = authority.issue("A.test", "*.b.test", "192.0.2.1", days=30)
     pair = load_pair(one.cert, one.key)

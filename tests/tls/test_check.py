@@ -14,11 +14,6 @@ from tests.support.proxy import ROOT
 ROUTES = "routes: [{path: /, respond: 204}]\n"
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 def said(text: str) -> list[str]:
     """Severity, line, column and words of each problem."""
     loaded = load_text(text, "proxy.yaml", {})

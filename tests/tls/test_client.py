@@ -1,7 +1,7 @@
 """TLS to servers: who is believed, and what is said of those who are not."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from proxy import limits
@@ -20,24 +19,6 @@ from proxy.tls.client import ClientPlan, ClientTls, TlsEndpoint
 from tests.support.authority import Authority, Issued
 from tests.support.ends import End, FakeEndpoint
 from tests.tls.peers import Recorder
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What is logged, as text."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append((event.get("log_format") or "").format(**event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 class Server:

@@ -1,6 +1,5 @@
 """What goes into a context, and what is said where it cannot."""
 
-from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
@@ -19,11 +18,6 @@ from proxy.tls.policies import policy
 from tests.support.authority import Authority
 
 POLICY = policy("intermediate")
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 def files(authority: Authority) -> CertificateFiles:

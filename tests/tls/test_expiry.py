@@ -1,10 +1,7 @@
 """What is told about the certificates in use."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from proxy.tls.contexts import CertificateFiles
 from proxy.tls.expiry import certificates
@@ -13,11 +10,6 @@ from proxy.tls.ocsp import OcspError
 from tests.support.authority import Authority
 from tests.support.ocsp import answer
 from tests.tls.test_stapling import NOW, Scene, asking
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 def told(scene: Scene) -> list[dict[str, Any]]:

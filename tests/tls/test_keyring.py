@@ -1,13 +1,11 @@
 """Certificates in use: found by name, renewed by their files, with new session keys from time to time."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
 
 from proxy import limits
 from proxy.alarm import Alarm
@@ -18,24 +16,6 @@ from proxy.tls.policies import policy
 from tests.support.authority import Authority, Issued
 
 POLICY = policy("intermediate")
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What is logged, as text."""
-    lines: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        lines.append((event.get("log_format") or "").format(**event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 class Watch:

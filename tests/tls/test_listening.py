@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from twisted.internet.task import Clock
 
 from proxy.alarm import Alarm
@@ -12,11 +11,6 @@ from proxy.tls.listening import guard_of, host_plans, response_fields, route_hos
 from tests.support.authority import Authority, Issued
 
 ROUTES = "routes: [{path: /, respond: 204}]\n"
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 def config(text: str) -> Config:

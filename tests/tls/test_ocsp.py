@@ -20,11 +20,6 @@ SINCE, UNTIL = NOW - timedelta(hours=1), NOW + timedelta(days=7)
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
 def leaf(authority: Authority) -> x509.Certificate:
     return authority.issue("a.test", ocsp="http://ocsp.test/a").certificate
 

@@ -22,11 +22,6 @@ def plan(*issued: Issued, client: ClientPolicy | None = None, names: tuple[str, 
     return HostPlan(tuple(CertificateFiles(one.cert, one.key) for one in issued), names, client)
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 def names_met(client: Client) -> list[str]:
     der = client.tls.getpeercert(binary_form=True)
     assert der is not None

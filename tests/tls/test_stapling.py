@@ -29,11 +29,6 @@ URL = "http://ocsp.test/"
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
 def said() -> Iterator[list[str]]:
     """What is logged from `warn` on."""
     lines: list[str] = []
