@@ -130,14 +130,18 @@ class House(NamedTuple):
         if self.access_log is not None and self.access_log is not standing.access_log:
             self.access_log.close()
 
+    def retire(self) -> None:
+        """Nobody comes in any more, no authority either: what is ordered cannot be proved, and is no failure of anybody."""
+        if self.office is not None:
+            self.office.stop()
+
     def close(self) -> None:
         """It is over."""
+        self.retire()
         for pool in self.pools.values():
             pool.close()
         for keyring in self.keyrings:
             keyring.stop()
-        if self.office is not None:
-            self.office.stop()
         if self.access_log is not None:
             self.access_log.close()
 

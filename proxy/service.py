@@ -351,6 +351,7 @@ class ProxyService(Service):
             self._finish()
             return drained
         closing = [self._ports.close(listener.description) for listener in house.listeners]
+        house.retire()
         done = DeferredList([*(d for d in closing if d is not None), drained], consumeErrors=True)
         for listener in house.listeners:
             listener.site.drain(self._look)

@@ -197,6 +197,27 @@ def test_whoever_does_not_end_in_time_is_cut(tmp_path: Path) -> None:
     assert client.was_cut
 
 
+ORDERED = """
+access_log: false
+state: %s
+listen: ["tcp:8080", {endpoint: "tcp:8443", tls: {acme: {directory: "https://ca.test/d", names: a.test}}}]
+routes: [{path: /, upstream: "http://10.0.0.1:9001"}]
+"""
+
+
+def test_what_is_ordered_is_given_up_with_the_doors_not_with_the_last_client(tmp_path: Path) -> None:
+    """The authority finds nobody any more: it would refuse, and the next start would wait for ten minutes."""
+    street, service = started(tmp_path, ORDERED % tmp_path)
+    street.visit().says(GET)
+    assert service.house is not None
+    assert service.house.office is not None
+    [caretaker] = service.house.office.caretakers.values()
+    assert "at work" in repr(caretaker)
+    told = stopping(service)
+    assert "at work" not in repr(caretaker)
+    assert told == []
+
+
 def test_it_may_be_stopped_before_it_was_started(tmp_path: Path) -> None:
     _, service = made(tmp_path)
     assert stopping(service) == [None]

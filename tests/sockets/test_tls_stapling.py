@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def status(port: int, name: str, *options: str) -> str:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    with held_port() as port:
+    with held_port("::" if socket.has_dualstack_ipv6() else LOOPBACK) as port:  # OpenSSL's responder takes no address
         yield port
 
 

@@ -13,8 +13,10 @@ def held_port(host: str = LOOPBACK) -> Iterator[int]:
     A TCP port of `host` where nobody listens yet, for a test that lets time pass before somebody does.
 
     It stays bound meanwhile, so that the kernel gives it to nobody; a server with SO_REUSEADDR may listen there.
+    For a server that listens on all addresses of both families, `host` is "::": a port that is held for IPv4 alone
+    may be somebody's at ::1.
     """
-    with socket.socket() as holder:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((host, 0))
         yield holder.getsockname()[1]
