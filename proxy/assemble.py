@@ -131,7 +131,7 @@ class House(NamedTuple):
             self.access_log.close()
 
     def retire(self) -> None:
-        """Nobody comes in any more, no authority either: what is ordered cannot be proved, and is no failure of anybody."""
+        """Nobody comes in any more, no authority either: what is ordered cannot be proved, through nobody's fault."""
         if self.office is not None:
             self.office.stop()
 

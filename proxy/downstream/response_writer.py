@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import ITransport
 
 from proxy.errors import INTERNAL, ProxyError
 from proxy.message import BodySource, Fields, RequestHead, Response
-from proxy.message.body import EMPTY, NO_FIELDS, BytesBody
+from proxy.message.body import EMPTY, NO_FIELDS, BytesBody, PipeOwner
 from proxy.wire import (
     CHUNKED,
     LAST_CHUNK,
@@ -51,6 +51,7 @@ class ResponseWriter:
         self._head: bytes = b""
         self._framing = 0
         self._body: BodySource = EMPTY
+        self._pipe_owner: PipeOwner  # while a pipe is there
         self.begun = False
         self.last = False
         self.bytes_out = 0
@@ -135,6 +136,21 @@ class ResponseWriter:
                 self._flush(data)
         else:
             self._transport.write(data)
+
+    def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
+        """The kernel may move what comes next of a body of known length: in plain text, by streams of our reactor."""
+        pipe_to = getattr(transport, "pipe_to", None)
+        if pipe_to is None or self._framing:
+            return False
+        self._pipe_owner = owner
+        return bool(pipe_to(self._transport, count, self))
+
+    def piped(self, size: int) -> None:
+        self.bytes_out += size
+        self._pipe_owner.piped(size)
+
+    def pipe_over(self) -> None:
+        self._pipe_owner.pipe_over()
 
     def body_end(self, trailers: Fields) -> None:
         self._body = EMPTY

@@ -7,7 +7,7 @@ The first calls may happen inside `start`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.errors import ProxyError
 from proxy.message.fields import Fields
@@ -26,6 +26,26 @@ class BodySink(Protocol):
 
     def body_failed(self, error: ProxyError) -> None:
         """The rest of the body will never come."""
+
+
+class PipeOwner(Protocol):
+    """Whose bytes go by a pipe; see `proxy.reactor.piping`."""
+
+    def piped(self, size: int) -> None:
+        """So many bytes of the body have left."""
+
+    def pipe_over(self) -> None:
+        """The rest of the body comes as usual."""
+
+
+class PipedSink(BodySink, Protocol):
+    """May take the bytes of a body from the transport that they come by, without anybody seeing them.
+
+    A sink that wants to see them, as a gate's does that changes them, is a `BodySink` only.
+    """
+
+    def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
+        """Take the next `count` bytes from `transport`. False: not this way."""
 
 
 class BodySource(Protocol):

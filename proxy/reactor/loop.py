@@ -26,6 +26,7 @@ from zope.interface import implementer
 from proxy.reactor.dialing import TCPConnector, UNIXConnector
 from proxy.reactor.logcontext import LogContext
 from proxy.reactor.outbox import Outbox
+from proxy.reactor.piping import Pipe, most_pipes
 from proxy.reactor.ports import TCPPort, UNIXPort, adopt
 from proxy.reactor.signals import ReapOnSIGCHLD, SignalPair
 from proxy.reactor.stream import Stream
@@ -59,14 +60,17 @@ class _SharedBuffer(dict[int, memoryview]):
 class UvloopReactor(AsyncioSelectorReactor):
     """A reactor on `loop`, a uvloop event loop; on a new one if none is given.
 
-    `streams` are those connected, `outbox` those with something to send at the end of the turn, `serving` the one whose
-    event the last was. uvloop reads what any of them receives into `received`.
+    `streams` are those connected, `pipes` join some of them (`most_pipes` at a time), `outbox` has those with
+    something to send at the end of the turn, and `serving` is the one whose event the last was. What any of them
+    receives, uvloop reads into `received`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop if loop is not None else uvloop.new_event_loop()
         self.outbox = Outbox(self.loop.call_soon)
         self.streams: set[Stream] = set()
+        self.pipes: set[Pipe] = set()
+        self.most_pipes = most_pipes()
         self.serving: Any = None
         self.received = memoryview(bytearray(READ_BYTES))
         self.get_buffer = _SharedBuffer(self.received).__getitem__

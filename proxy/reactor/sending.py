@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     from proxy.reactor.loop import UvloopReactor
+    from proxy.reactor.piping import Pipe
 
 __all__ = ["AT_ONCE_BYTES", "DONE", "HIGH_WATER_BYTES", "LOST", "Output", "Sending"]
 
@@ -56,6 +57,7 @@ class Sending:
     __slots__ = (
         "_at_once",
         "_blocked",
+        "_inlet",
         "_output",
         "_queue",
         "_queued",
@@ -89,7 +91,8 @@ class Sending:
         self._queue: list[bytes | memoryview] = []  # written since the last flush
         self._queued = 0  # bytes in _queue
         self._unsent = 0  # bytes that the kernel did not take and uvloop keeps
-        self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent
+        self._blocked = False  # uvloop keeps such bytes: resume_writing() comes when they are sent; or a pipe is there
+        self._inlet: Pipe | None = None  # through which bytes come that nobody writes
         self._at_once = 0  # bytes sent in this turn before its end; they count, or a producer could write for ever
         self._waiting = False  # in the outbox
         self._uv: asyncio.Transport | None = None  # until connection_made()
@@ -212,9 +215,42 @@ class Sending:
         self._blocked = True
 
     def resume_writing(self) -> None:
-        self._blocked = False
         self._unsent = 0
-        self.flush()
+        if self._inlet is None:
+            self._blocked = False
+            self.flush()
+        else:
+            self._inlet.target_drained()
+
+    # What a pipe calls
+
+    @property
+    def takes_pipes(self) -> bool:
+        """Whether bytes may come through a pipe now."""
+        return self._uv is not None and not self._uv.is_closing() and self._inlet is None and self._output is _OPEN
+
+    def write_through(self, pipe: Pipe | None) -> bool:
+        """Let bytes come through `pipe`: what is written meanwhile waits. None: from now on they come as ever.
+
+        @return: whether all that was written before has been sent; else `target_drained` says when it has.
+        """
+        if pipe is not None and self._queue and not self._blocked and self._uv is not None:
+            self._send(self._uv)
+        sent, self._inlet = not self._blocked, pipe
+        self._blocked = self._blocked or pipe is not None
+        return sent
+
+    def pause_producer(self) -> None:
+        """The kernel takes no more."""
+        if self.producer is not None and self.streamingProducer and not self.producerPaused:
+            self.producerPaused = True
+            cast(IPushProducer, self.producer).pauseProducing()
+
+    def resume_producer(self) -> None:
+        """The kernel has taken all."""
+        if self.producer is not None and self.producerPaused:
+            self.producerPaused = False
+            cast(IPushProducer, self.producer).resumeProducing()
 
     # What the outbox calls
 

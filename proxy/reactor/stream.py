@@ -33,6 +33,7 @@ from zope.interface import implementer
 
 from proxy.reactor.accepted import Accepted
 from proxy.reactor.attach import Attachment, attach
+from proxy.reactor.piping import Pipe, PipeOwner
 from proxy.reactor.sending import DONE, LOST, Output, Sending
 from proxy.reactor.startls import start_tls
 
@@ -71,6 +72,7 @@ class Stream(Sending):
         "__weakref__",
         "_attachment",
         "_input",
+        "_outlet",
         "_sock",
         "get_buffer",
     )
@@ -81,6 +83,7 @@ class Stream(Sending):
     def __init__(self, sock: socket.socket | Accepted, protocol: Any, reactor: UvloopReactor) -> None:
         super().__init__(protocol, reactor)
         self._input = Input.FLOWING
+        self._outlet: Pipe | None = None  # what takes the place of the protocol's `dataReceived`
         self._sock = sock
         # Where uvloop reads to. It asks for this method once per connection and calls it for every read.
         self.get_buffer: Callable[[int], memoryview] = reactor.get_buffer
@@ -153,6 +156,10 @@ class Stream(Sending):
             self.protocol.connectionLost(reason)
         finally:
             self.protocol = None  # which refers to us
+            if self._outlet is not None:
+                self._outlet.stop()
+            if self._inlet is not None:
+                self._inlet.stop()
 
     def abortConnection(self) -> None:
         """Drop what waits to be sent and reset the connection. The protocol hears of it in a later turn."""
@@ -236,10 +243,46 @@ class Stream(Sending):
             if self._attachment is not None:
                 # connection_made() is queued before it, and the loop does not poll in between.
                 self.reactor.loop.call_soon(self._apply_input)
-        elif self._input is Input.FLOWING:
+        elif self._input is Input.FLOWING and self._outlet is None:
             self._uv.resume_reading()
         else:
             self._uv.pause_reading()
+        if self._outlet is not None:
+            self._outlet.look()
+
+    # Through the kernel
+
+    def pipe_to(self, target: Any, count: int, owner: PipeOwner) -> bool:
+        """Let the kernel move the next `count` bytes of the peer to `target`, after all that was written to it before.
+
+        The protocol of this stream hears of none of them, but `owner` does. Beyond the notifications everything is as
+        if the protocol had written them; until it is over, neither stream may be used for other bytes.
+
+        @return: whether it is done so; False where it cannot be (not two streams of this kind, not Linux, too many
+            already), and nothing has changed.
+        """
+        if (
+            not isinstance(target, Stream)
+            or len(self.reactor.pipes) >= self.reactor.most_pipes
+            or not (self._gives_pipes and target.takes_pipes)
+        ):
+            return False
+        try:
+            Pipe(self, target, count, owner)
+        except OSError:  # no more descriptors
+            return False
+        return True
+
+    @property
+    def _gives_pipes(self) -> bool:
+        open_still = self._input is not Input.ENDED and self._output is not Output.DROPPED
+        return open_still and self._outlet is None and self._uv is not None and not self._uv.is_closing()
+
+    def read_through(self, pipe: Pipe | None) -> None:
+        """What comes is taken by `pipe`; None: by the protocol again."""
+        self._outlet = pipe
+        if self._attachment is not None and not self.disconnected:
+            self._apply_input()
 
     # ITCPTransport, ISystemHandle
 

@@ -21,7 +21,9 @@ from proxy.errors import RESPONSE_IDLE, RESPONSE_TIMEOUT, RESPONSE_TRUNCATED, Pr
 from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
+from proxy.limits import PIPED_BYTES
 from proxy.message import EMPTY, BodySink, BodySource, BytesBody, Deadlines, Fields, ResponseHead
+from proxy.upstream.bypass import Bypass
 from proxy.upstream.home import Home
 from proxy.upstream.passed_on import PassedOn
 from proxy.upstream.request_writer import RequestWriter
@@ -58,8 +60,7 @@ class UpstreamConnection(Protocol):
         self._interim: Callable[[ResponseHead], None] | None = None
         self._request = RequestWriter(self)
         self._sink: BodySink | None = None
-        self._held = False
-        self._delivering = False
+        self._held = self._delivering = False
         self._splice: Splice | None = None
         self._lost: Failure | None = None
         self._idle_since = 0.0
@@ -197,6 +198,8 @@ class UpstreamConnection(Protocol):
                 if type(event) is bytes:
                     assert self._sink is not None
                     self._sink.body_data(event)
+                    if self._reader.absent >= PIPED_BYTES:
+                        Bypass(self._reader, self).begin(self._sink, self.transport)
                 elif type(event) is ResponseHead:
                     self._head(event)
                 else:
@@ -219,10 +222,7 @@ class UpstreamConnection(Protocol):
     def _set_reading(self, on: bool) -> None:
         if on is not self._reading:
             self._reading = on
-            if on:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+            (self.transport.resumeProducing if on else self.transport.pauseProducing)()
 
     def _head(self, head: ResponseHead) -> None:
         answer = self._answer
@@ -260,6 +260,9 @@ class UpstreamConnection(Protocol):
         else:
             self._go_on()
 
+    def body_moved(self) -> None:
+        self._settle()  # told by the bypass
+
     def hold_body(self) -> None:
         """Asked by the body: whoever takes it cannot take more."""
         self._held = True
@@ -283,8 +286,7 @@ class UpstreamConnection(Protocol):
     def stop(self) -> None:
         """Nobody wants the rest of the response. There is no way to tell a server so but to close."""
         self._body_over()
-        self._interim = None
-        self._answer = None
+        self._interim = self._answer = None
         if self._state in (WAITING, BODY, TUNNEL):
             self._request.drop()  # what still comes of its body belongs to the next attempt
             self._abort()
@@ -387,8 +389,7 @@ class UpstreamConnection(Protocol):
 
     def join(self, splice: Splice) -> None:
         self._splice = splice
-        rest = self._reader.take_rest()
-        if rest:
+        if rest := self._reader.take_rest():
             splice.received(FAR, rest)
         if self._lost is None:
             self._set_reading(True)

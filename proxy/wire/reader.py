@@ -166,6 +166,15 @@ class MessageReader(Generic[Head]):
         self._end_message()
         return data
 
+    @property
+    def absent(self) -> int:
+        """How many bytes of a body of known length have not arrived, when nothing is buffered; else 0."""
+        return self._left if self._state is SIZED_BODY and not self._buffer else 0
+
+    def pass_over(self, size: int) -> None:
+        """So many `absent` bytes have gone another way."""
+        self._left -= size
+
     def take_rest(self) -> bytes:
         """All bytes that were not read, for whoever speaks with the peer from now on (after a 101)."""
         self._state = LEFT

@@ -232,3 +232,55 @@ def test_a_body_that_is_here_leaves_with_its_head_and_a_large_one_behind_it(take
         assert second == large
     assert desk.told == ["written", "written"]
     assert desk.writer.bytes_out == JOIN_BYTES + 1
+
+
+class PipingDesk(Desk):
+    """Its transport, and the one that bodies come by, are the same object: it notes what is piped."""
+
+    takes = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pipes: list[tuple[Any, int]] = []
+
+    def pipe_to(self, target: Any, count: int, owner: Any) -> bool:
+        self.pipes.append((target, count))
+        return self.takes
+
+    def piped(self, size: int) -> None:
+        self.told.append(size)
+
+    def pipe_over(self) -> None:
+        self.told.append("over")
+
+
+def test_the_rest_of_a_body_may_come_through_a_pipe() -> None:
+    desk, body = PipingDesk(), Stream(10)
+    desk.answer(body)
+    body.taker.body_data(b"abc")
+    assert desk.writer.pipe_from(desk, 7, desk)
+    assert desk.pipes == [(desk, 7)]
+    desk.writer.piped(4)
+    desk.writer.piped(3)
+    desk.writer.pipe_over()
+    assert desk.told == [4, 3, "over"]
+    body.taker.body_end(Fields())
+    assert desk.writer.bytes_out == 10
+    assert desk.told[-1] == "written"
+
+
+def test_a_pipe_is_not_for_chunks_nor_for_transports_that_have_none() -> None:
+    desk, body = PipingDesk(), Stream()
+    desk.answer(body)
+    body.taker.body_data(b"abc")
+    assert not desk.writer.pipe_from(desk, 7, desk)
+    assert desk.pipes == []
+    plain, body = Desk(), Stream(10)
+    plain.answer(body)
+    body.taker.body_data(b"abc")
+    assert not plain.writer.pipe_from(plain, 7, desk)
+    refusing, body = PipingDesk(), Stream(10)
+    refusing.takes = False
+    refusing.answer(body)
+    body.taker.body_data(b"abc")
+    assert not refusing.writer.pipe_from(refusing, 7, desk)

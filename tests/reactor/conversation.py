@@ -76,6 +76,10 @@ class Peer:
     async def send(self, data: bytes) -> None:
         await self._wait(self._loop.sock_sendall(self.sock, data))
 
+    def sending(self, data: bytes) -> Deferred[None]:
+        """Send while something else goes on; the result fires when all of it is with the kernel."""
+        return Deferred.fromCoroutine(self.send(data))
+
     async def recv(self, size: int = 65536) -> bytes:
         return bytes(await self._wait(self._loop.sock_recv(self.sock, size)))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from proxy.limits import PIPED_BYTES
 from tests.sockets.stage import Stage, eventually, logged
 from tests.support.origin import OriginConnection
 from tests.support.ports import LOOPBACK
@@ -107,6 +108,71 @@ def test_a_large_download_passes_through_a_small_window(proxy: RunningProxy, sta
     assert watch.growth < GROWTH_KIB
     assert logged(proxy, target)["bytes_out"] == size
     print(f"{size // MIB} MiB down, {watch.growth} KiB more")
+
+
+@pytest.mark.parametrize("size", [PIPED_BYTES - 1, PIPED_BYTES, PIPED_BYTES + 65536 + 4096, 5 * MIB + 3])
+def test_a_large_body_arrives_to_the_last_byte_and_its_connections_stay(
+    proxy: RunningProxy, stage: Stage, size: int
+) -> None:
+    """Where the kernel moves a body, too: neither a byte of the body before nor one of the head after it is lost."""
+    body = os.urandom(size)
+    heads = 0
+
+    def converse(connection: OriginConnection) -> None:
+        nonlocal heads
+        while connection.read_head():
+            heads += 1
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            connection.send(body[: size // 3])
+            time.sleep(0.01)
+            connection.send(body[size // 3 :])
+
+    stage.play(converse)
+    with proxy.connect(timeout=20) as client:
+        client.send(b"GET /exact HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        for _ in range(3):
+            assert client.read_answer().body == body
+    assert heads == 3
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_large_body_that_breaks_off_does_not_look_whole(proxy: RunningProxy, stage: Stage, slow: bool) -> None:
+    def converse(connection: OriginConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (20 * MIB))
+        send_size(connection, 10 * MIB)
+
+    stage.play(converse)
+    target = f"/broken-{slow}"
+    with proxy.connect(timeout=20) as client:
+        client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        time.sleep(0.5 if slow else 0)
+        with contextlib.suppress(ConnectionResetError):
+            while client.read_some():
+                pass
+    record = logged(proxy, target)
+    assert record["reason"] == "upstream.response.truncated"
+    assert record["bytes_out"] == 10 * MIB
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_large_body_frees_the_server(proxy: RunningProxy, stage: Stage) -> None:
+    freed = threading.Event()
+
+    def converse(connection: OriginConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1000 * MIB))
+        with contextlib.suppress(OSError):
+            send_size(connection, 1000 * MIB)
+        freed.set()
+
+    stage.play(converse)
+    with proxy.connect(timeout=20) as client:
+        client.send(b"GET /leaver HTTP/1.1\r\nHost: a\r\n\r\n")
+        receive_size(client.socket, 5 * MIB, bytearray(MIB))
+    assert freed.wait(5)
+    record = logged(proxy, "/leaver")
+    assert record["reason"] == "client.closed"
+    assert record["bytes_out"] > 4 * MIB
 
 
 @pytest.mark.slow

@@ -1,0 +1,41 @@
+"""The rest of a large body goes by a pipe of the kernel, past this process, where nobody wants to see it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from proxy.message import BodySink
+from proxy.wire import ResponseReader
+
+
+class Moving(Protocol):
+    """The connection that the body comes by."""
+
+    def body_moved(self) -> None: ...
+    def release_body(self) -> None: ...
+
+
+class Bypass:
+    """A `PipeOwner` for one body: keeps its reader and its connection informed.
+
+    @param reader: it has given all of the body that has arrived.
+    """
+
+    __slots__ = ("_carrier", "_reader")
+
+    def __init__(self, reader: ResponseReader, carrier: Moving) -> None:
+        self._reader = reader
+        self._carrier = carrier
+
+    def begin(self, sink: BodySink | None, transport: Any) -> None:
+        """Go this way if `sink` and both transports are able to; else nothing changes, and the body comes as ever."""
+        pipe_from = getattr(sink, "pipe_from", None)
+        if pipe_from is not None:
+            pipe_from(transport, self._reader.absent, self)
+
+    def piped(self, size: int) -> None:
+        self._reader.pass_over(size)
+        self._carrier.body_moved()
+
+    def pipe_over(self) -> None:
+        self._carrier.release_body()
