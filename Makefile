@@ -17,6 +17,8 @@ TESTS ?=
 REACTOR ?=
 ROWS ?=
 WORKERS ?= 2
+# What speaks with a proxy, once more on the reactor that serves where uvloop is not installed.
+ON_EPOLL := $(addprefix tests/sockets/test_,messages.py flow.py tunnels.py failures.py deadlines.py targets.py tls.py)
 FUZZ_SECONDS ?= 60
 BASE ?= python:3.11-slim
 TAG ?= reverseproxy
@@ -37,6 +39,9 @@ test: ## install what the tests need and run them
 	@.ci/peers
 	@.ci/sslyze
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+ifeq ($(TESTS)$(REACTOR),)
+	REVERSEPROXY_REACTOR=epoll .venv/bin/python -m pytest -q -n $(WORKERS) --dist loadfile $(ON_EPOLL)
+endif
 
 check: lint types floors ## lint, types, and the floors of the house
 

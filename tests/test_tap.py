@@ -55,6 +55,12 @@ def test_it_takes_the_fast_reactor_unless_another_was_asked_for(before: str, rea
     assert done.stdout.strip() == reactor
 
 
+def test_without_uvloop_the_stock_reactor_serves() -> None:
+    program = "import sys; sys.modules['uvloop'] = None; from proxy import tap; print(type(tap.take_reactor()).__name__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "EPollReactor"
+
+
 def test_without_a_file_it_runs_the_one_that_comes_with_it() -> None:
     assert Path(tap.default_config()).read_text().startswith("# The default configuration")
 

@@ -70,7 +70,11 @@ class _TCPDialer(tcp.Client):
 
     def _connectDone(self) -> None:
         protocol = self.connector.buildProtocol(self.getPeer())
-        _hand_over(self, ClientStream, protocol)
+        stream = _stream_of(self, ClientStream, protocol)
+        try:
+            _begin(stream, protocol)
+        except BaseException:  # noqa: BLE001 - logged; whatever a protocol raises ends its connection only
+            stream.fail()
 
 
 class _UNIXDialer(unix.Client):
@@ -79,7 +83,7 @@ class _UNIXDialer(unix.Client):
     def _connectDone(self) -> None:
         protocol = self.connector.buildProtocol(self.getPeer())
         if not wants_descriptors(protocol):
-            _hand_over(self, UNIXClientStream, protocol)
+            _begin(_stream_of(self, UNIXClientStream, protocol), protocol)  # what it raises is for `connectUNIX`
             return
         self.protocol = protocol
         self.connected = 1
@@ -88,11 +92,16 @@ class _UNIXDialer(unix.Client):
         protocol.makeConnection(self)
 
 
-def _hand_over(dialer: Any, kind: type[ClientStream] | type[UNIXClientStream], protocol: Any) -> None:
+def _stream_of(dialer: Any, kind: type[ClientStream] | type[UNIXClientStream], protocol: Any) -> Stream:
+    """What the attempt of `dialer` has become."""
     stream = kind(dialer, protocol if protocol is not None else Protocol())
     stream.connector.transport = stream
     dialer.disconnected = 1  # the attempt is over: nothing can fail or close it any more
     del dialer.connector, dialer.socket, dialer.fileno
+    return stream
+
+
+def _begin(stream: Stream, protocol: Any) -> None:
     if protocol is None:
         stream.loseConnection()  # the factory does not want it
     else:

@@ -8,8 +8,10 @@ streams hand out `proxy.reactor.stream.Stream` instead.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any, cast
 
@@ -67,7 +69,9 @@ class UvloopReactor(AsyncioSelectorReactor):
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop if loop is not None else uvloop.new_event_loop()
-        self.outbox = Outbox(self.loop.call_soon)
+        # Timers and producers of everybody run in this one, not in that of whoever happened to wake them.
+        self._context = contextvars.copy_context()
+        self.outbox = Outbox(partial(self.loop.call_soon, context=self._context))
         self.streams: set[Stream] = set()
         self.pipes: set[Pipe] = set()
         self.most_pipes = most_pipes()
@@ -75,7 +79,8 @@ class UvloopReactor(AsyncioSelectorReactor):
         self.received = memoryview(bytearray(READ_BYTES))
         self.get_buffer = _SharedBuffer(self.received).__getitem__
         self._wake_at = -inf  # seconds() at which _run_due() is scheduled; inf: it is not; -inf: at once
-        self._waking: asyncio.Handle = self.loop.call_soon(self._run_due)
+        self._waking: asyncio.Handle = self.loop.call_soon(self._run_due, context=self._context)
+        self._woken = False  # a thread has asked for _run_due() already
         super().__init__(self.loop)
 
     # Streams
@@ -172,14 +177,15 @@ class UvloopReactor(AsyncioSelectorReactor):
         self._waking.cancel()
         if delay <= 0:
             self._wake_at = -inf
-            self._waking = self.loop.call_soon(self._run_due)
+            self._waking = self.loop.call_soon(self._run_due, context=self._context)
         else:
             self._wake_at = at
-            self._waking = self.loop.call_later(delay + _ROUND_UP_SECONDS, self._run_due)
+            self._waking = self.loop.call_later(delay + _ROUND_UP_SECONDS, self._run_due, context=self._context)
 
     def _run_due(self) -> None:
         self._waking.cancel()  # this may be a wake-up by another thread, with the timer still to come
         self._wake_at = -inf  # whatever is scheduled meanwhile is looked at below
+        self._woken = False  # before the queue is: whoever comes later wakes the loop again
         self.serving = None
         try:
             self.runUntilCurrent()
@@ -195,14 +201,13 @@ class UvloopReactor(AsyncioSelectorReactor):
         self, callable: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> None:
         """Call `callable` in the reactor thread, soon. From any thread, and from signal handlers."""
-        # Whoever finds the queue empty wakes the loop; runUntilCurrent() does so for what it leaves behind.
-        idle = not self.threadCallQueue
         self.threadCallQueue.append((callable, args, kwargs))
-        if idle:
+        if not self._woken:
             self.wakeUp()
 
     def wakeUp(self) -> None:
-        self.loop.call_soon_threadsafe(self._run_due)
+        self._woken = True
+        self.loop.call_soon_threadsafe(self._run_due, context=self._context)
 
     # Running
 
@@ -221,11 +226,9 @@ class UvloopReactor(AsyncioSelectorReactor):
 
     def iterate(self, delay: float = 0.0) -> None:
         """Run the loop for `delay` seconds; for one turn if that is 0. Not from within the running reactor."""
-        if delay > 0:
-            self.loop.call_later(delay, self.loop.stop)
-        else:
-            self.loop.call_soon(self.loop.stop)
+        end = self.loop.call_later(delay, self.loop.stop) if delay > 0 else self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
+        end.cancel()  # something else has stopped it
 
     def _signalsFactory(self) -> SignalPair:
         return SignalPair(ReactorBase._signalsFactory(self), ReapOnSIGCHLD(self.callFromThread))

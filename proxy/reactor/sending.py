@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Iterable
 from enum import Enum, auto
@@ -307,11 +306,17 @@ class Sending:
             self.connectionLost(DONE)
         elif self._output is Output.ENDING:
             self._output = Output.ENDED
-            self._shutdown(socket.SHUT_WR)
+            if not self._shutdown(socket.SHUT_WR):
+                self.connectionLost(LOST)  # nothing else would tell, as long as nobody reads
+                return
             half_closeable = IHalfCloseableProtocol(self.protocol, None)
             if half_closeable is not None:
                 half_closeable.writeConnectionLost()
 
-    def _shutdown(self, how: int) -> None:
-        with contextlib.suppress(OSError):  # the peer has reset the connection: whoever reads hears of it
+    def _shutdown(self, how: int) -> bool:
+        """False: the connection is dead already."""
+        try:
             self.socket.shutdown(how)
+        except OSError:
+            return False
+        return True

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
@@ -187,10 +189,14 @@ class Stream(Sending):
         """Close the socket now. Only at the end of a turn: uvloop must not be reading into our buffer."""
         attachment, self._attachment = self._attachment, None
         if attachment is not None:
-            if self.shared:
+            if self.shared or self._unread():
                 self._shutdown(socket.SHUT_RDWR)
             self._uv = None  # which refers to us
             attachment.close()
+
+    def _unread(self) -> bool:
+        """Whether the peer has sent what nobody took: a plain close would reset before the peer has read to the end."""
+        return self._input is not Input.ENDED and any(fcntl.ioctl(self.fileno(), termios.FIONREAD, b"\0\0\0\0"))
 
     @property
     def shared(self) -> bool:

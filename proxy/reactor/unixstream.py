@@ -50,6 +50,10 @@ class UNIXStream(Stream):
             cast(IPushProducer, self.producer).pauseProducing()
         self._schedule()
 
+    @property
+    def takes_pipes(self) -> bool:
+        return super().takes_pipes and not self._descriptors
+
     def flush(self) -> None:
         sendable = self.connected and self._uv is not None and not self._blocked and self._output is not Output.DROPPED
         if self._descriptors and sendable:

@@ -289,7 +289,13 @@ def test_websocket_answers_are_those_of_the_rfc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "release"), [("nginx version: nginx/1.22.1", "1.22.1"), ("v2.11.7 h1:yj0", "2.11.7"), ("none", "")]
+    ("said", "release"),
+    [
+        ("nginx version: nginx/1.22.1", "1.22.1"),
+        ("v2.11.7 h1:yj0", "2.11.7"),
+        (f"lib/python3.11/envoy  version: {'9e' * 20}/1.40.0/Clean/RELEASE/BoringSSL", "1.40.0"),
+        ("none", ""),
+    ],
 )
 def test_releases_are_found_in_what_programs_say(said: str, release: str) -> None:
     assert find_number(said) == release

@@ -10,6 +10,8 @@ from tests.bench.install import find_program
 from tests.bench.peers import Peer
 
 _NUMBER = re.compile(r"\d+\.\d+[\w.]*")
+# Envoy says its path first, which may name a release of Python, and puts its own between a hash and the kind of build.
+_AFTER_HASH = re.compile(r"[0-9a-f]{40}/(\d+\.\d+[\w.]*)/")
 _METADATA = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 _QUESTIONS: dict[str, tuple[str, ...]] = {
     "this proxy": (sys.executable, "-c", _METADATA, "twisted-reverseproxy"),
@@ -25,6 +27,9 @@ _QUESTIONS: dict[str, tuple[str, ...]] = {
 
 def find_number(text: str) -> str:
     """The first word of `text` that looks like a release, "" for none."""
+    found = _AFTER_HASH.search(text)
+    if found:
+        return found[1]
     found = _NUMBER.search(text)
     return found[0] if found else ""
 

@@ -166,3 +166,25 @@ def test_a_unix_connection(reactor: UvloopReactor) -> None:
         assert factory.recorder.received == [b"hello"]
 
     converse(reactor, conversation)
+
+
+def test_a_protocol_that_raises_when_connected_loses_its_connection(
+    reactor: UvloopReactor, failures: list[BaseException]
+) -> None:
+    class Broken(Recorder):
+        def connectionMade(self) -> None:
+            raise RuntimeError("not me")
+
+    async def conversation() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        dialing = Dialing()
+        dialing.recorder = broken = Broken()
+        reactor.connectTCP("127.0.0.1", listener.getsockname()[1], dialing)
+        assert (await broken.ended()).check(RuntimeError)
+        peer = Peer(reactor, listener.accept()[0])
+        listener.close()
+        assert await peer.read_to_end() == b""
+        assert dialing.log[-1] == "lost disconnected"
+        assert [str(error) for error in failures] == ["not me"]
+
+    converse(reactor, conversation)

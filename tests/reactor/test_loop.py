@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import contextvars
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 
 import proxy.reactor
 from proxy.reactor.loop import UvloopReactor
-from tests.reactor.conversation import connection, converse, pause
+from tests.reactor.conversation import Recorder, connection, converse, pause, until
 
 
 def test_delayed_calls_come_in_order_and_never_early(reactor: UvloopReactor) -> None:
@@ -131,6 +132,65 @@ def test_a_reactor_can_be_iterated_by_hand(reactor: UvloopReactor) -> None:
     assert log == ["soon"]
     reactor.iterate(0.05)
     assert log == ["soon", "later"]
+
+
+def test_an_iteration_that_something_else_ended_ends_no_later_run(reactor: UvloopReactor) -> None:
+    log: list[str] = []
+    reactor.callLater(0, reactor.loop.stop)
+    reactor.iterate(0.05)
+    reactor.callLater(0.1, log.append, "later")
+    reactor.callLater(0.11, reactor.loop.stop)
+    reactor.loop.run_forever()
+    assert log == ["later"]
+
+
+def test_timers_and_producers_run_in_the_context_of_the_reactor(reactor: UvloopReactor) -> None:
+    """And not in that of the connection whose event happened to wake them."""
+    whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
+    seen: list[str] = []
+
+    class Setting(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            whose.set("a client's")
+            super().dataReceived(data)
+            reactor.callLater(0, lambda: seen.append(whose.get()))
+            reactor.callLater(0.01, lambda: seen.append(whose.get()))
+
+    async def conversation() -> None:
+        ours, peer = await connection(reactor, Setting())
+        await peer.send(b"x")
+        await until(reactor, lambda: len(seen) == 2)
+        assert seen == ["nobody's"] * 2
+        assert ours.received == [b"x"]
+
+    converse(reactor, conversation)
+
+
+def test_a_call_from_a_thread_that_comes_while_the_queue_is_emptied_wakes_the_reactor(reactor: UvloopReactor) -> None:
+    seen: list[str] = []
+
+    class Queue(list[Any]):
+        """The thread has seen the queue, the reactor empties it, and only then is the call in it."""
+
+        def append(self, call: Any) -> None:
+            emptied.wait(5)
+            super().append(call)
+
+    emptied = threading.Event()
+
+    async def conversation() -> None:
+        reactor.threadCallQueue = Queue([(lambda: None, (), {})])
+        reactor.wakeUp()
+        thread = threading.Thread(target=reactor.callFromThread, args=(seen.append, "called"))
+        thread.start()
+        await until(reactor, lambda: not reactor.threadCallQueue)
+        waited = reactor.seconds()
+        emptied.set()
+        thread.join()
+        await until(reactor, lambda: seen)
+        assert reactor.seconds() - waited < 5
+
+    converse(reactor, conversation)
 
 
 def test_without_uvloop_install_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.support.proxy import ROOT
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
@@ -21,6 +24,17 @@ def test_installing_it_makes_it_the_reactor() -> None:
         "print(type(reactor).__module__, type(reactor).__name__)"
     )
     assert done.stdout.split() == ["proxy.reactor.loop", "UvloopReactor"], done.stderr
+
+
+def test_it_passes_twisteds_own_tests_of_endpoints(tmp_path: Path) -> None:
+    """They are no suites for any reactor (see `test_conformance`), but trial runs them on the one it is told."""
+    trial = [sys.executable, "-m", "twisted.trial", "--reactor=uvloop", f"--temp-directory={tmp_path / 'trial'}"]
+    done = subprocess.run(
+        [*trial, "twisted.internet.test.test_endpoints"],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "PASSED" in done.stdout
 
 
 def test_without_uvloop_it_says_what_to_run() -> None:

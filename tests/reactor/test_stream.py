@@ -90,6 +90,34 @@ def test_losing_the_connection_within_connection_made_sends_what_was_written(rea
     converse(reactor, conversation)
 
 
+def test_a_peer_that_sent_too_much_still_reads_to_the_end(reactor: UvloopReactor) -> None:
+    """Closing with unread bytes resets: the end has to be said before."""
+
+    async def conversation() -> None:
+        ours, peer = await connection(reactor)
+        ours.transport.pauseProducing()
+        await peer.send(b"unread")
+        await pause(reactor)
+        ours.transport.write(b"response")
+        ours.transport.loseConnection()
+        assert await peer.read_to_end() == b"response"
+
+    converse(reactor, conversation)
+
+
+def test_ending_our_side_of_a_dead_connection_is_its_end(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        ours, peer = await connection(reactor)
+        ours.transport.pauseProducing()
+        peer.reset()
+        await pause(reactor)
+        assert ours.reason is None  # nobody reads
+        ours.transport.loseWriteConnection()
+        assert (await ours.ended()).check(ConnectionLost)
+
+    converse(reactor, conversation)
+
+
 def test_losing_the_connection_within_data_received_stops_delivery(reactor: UvloopReactor) -> None:
     class Leaving(Recorder):
         def dataReceived(self, data: bytes) -> None:

@@ -73,6 +73,16 @@ def test_more_descriptors_than_bytes_lose_the_connection(reactor: UvloopReactor)
     converse(reactor, conversation)
 
 
+def test_no_pipe_overtakes_a_descriptor(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        ours, _ = await unix_connection(reactor, Recorder())
+        assert ours.transport.takes_pipes
+        ours.transport.sendFileDescriptor(0)
+        assert not ours.transport.takes_pipes
+
+    converse(reactor, conversation)
+
+
 def test_descriptors_wait_for_a_slow_reader(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         ours, peer = await unix_connection(reactor, Recorder())
