@@ -124,8 +124,19 @@ class Stream(Sending):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # After our own abort() there is nobody left to tell; otherwise a read or a write has failed.
+        if exc is not None and not self.disconnected:
+            self._read_last_words()
         self.lose()
         self._attachment = None  # which refers to us
+
+    def _read_last_words(self) -> None:
+        """A write has failed, and uvloop reads no more. What the peer said before it went may be why: a server that
+        refuses an upload answers, and closes while we still send."""
+        try:
+            while self.reading and self._outlet is None and (size := self.socket.recv_into(self.reactor.received)):
+                self.buffer_updated(size)
+        except OSError:
+            return  # that was all
 
     # The end
 

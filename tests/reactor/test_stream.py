@@ -179,6 +179,21 @@ def test_a_reset_met_while_writing_is_a_lost_connection(reactor: UvloopReactor) 
     converse(reactor, conversation)
 
 
+def test_what_the_peer_said_before_a_write_failed_is_read(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        ours, peer = await connection(reactor)
+        ours.transport.write(b"a long upload")
+        await pause(reactor)
+        # All of it happens before the reactor looks again: the answer, the reset for what was not read, our next write.
+        peer.sock.send(b"too long")
+        peer.sock.close()
+        ours.transport._uv.write(b"more")
+        assert (await ours.ended()).check(ConnectionLost)
+        assert ours.received == [b"too long"]
+
+    converse(reactor, conversation)
+
+
 def test_abort_resets_the_connection_and_drops_what_was_written(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         ours, peer = await connection(reactor)

@@ -13,7 +13,7 @@ import pytest
 from tests.sockets.stage import OK, Stage, eventually, logged
 from tests.support.origin import Conversation, OriginConnection
 from tests.support.ports import LOOPBACK, free_port
-from tests.support.proxy import RunningProxy
+from tests.support.proxy import REACTOR, RunningProxy
 from tests.support.raw import ClosedEarlyError
 
 
@@ -155,6 +155,24 @@ def test_a_body_that_is_cut_is_cut_for_http_1_0_too(proxy: RunningProxy, stage: 
         client.send(b"GET /cut-1.0 HTTP/1.0\r\nHost: a\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             client.read_until_close()
+
+
+@pytest.mark.skipif(bool(REACTOR), reason="Twisted's own reactors drop what came before a write failed")
+def test_a_refusal_in_the_middle_of_an_upload_arrives(proxy: RunningProxy, stage: Stage) -> None:
+    """The server answers and closes while we still send: our write fails before we have read why."""
+
+    def converse(connection: OriginConnection) -> None:
+        connection.socket.recv(100)
+        connection.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbig\n")
+
+    stage.play(converse)
+    for _ in range(5):
+        with proxy.connect() as client:
+            client.send(b"POST /refused-upload HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                client.send(b"x" * 8_000_000)
+            answer = client.read_answer()
+            assert (answer.status, answer.body) == (413, b"big\n")
 
 
 def test_what_comes_after_a_response_answers_nobody(proxy: RunningProxy, stage: Stage) -> None:
