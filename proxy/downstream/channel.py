@@ -23,7 +23,7 @@ from proxy.downstream.state import CLOSED, EXCHANGE, HEAD, IDLE, LINGER, TUNNEL
 from proxy.errors import ProxyError
 from proxy.flow.splice import NEAR, Splice, close_after_flush, half_close
 from proxy.flow.walk import Walk
-from proxy.limits import LINGER_SECONDS, WINDOW_BYTES
+from proxy.limits import LINGER_SECONDS, PIPED_BYTES, WINDOW_BYTES
 from proxy.message import EMPTY, BytesBody, Exchange, Peer, RequestHead, Response, ResponseHead, Tunnel
 from proxy.message.head import NO_REQUEST
 from proxy.policy.answer import answer
@@ -162,6 +162,8 @@ class ProxyChannel(Protocol):
                 elif self._body is not None:
                     if type(event) is bytes:
                         self._body.push(event)
+                        if self._reader.absent >= PIPED_BYTES:
+                            self._body.bypass(self._reader, self.transport)
                     else:
                         self._body.finish(event.trailers)  # type: ignore[union-attr]
         except ProxyError as error:
@@ -205,10 +207,7 @@ class ProxyChannel(Protocol):
     def _set_reading(self, on: bool) -> None:
         if on is not self._reading:
             self._reading = on
-            if on:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+            (self.transport.resumeProducing if on else self.transport.pauseProducing)()
 
     def hold_body(self) -> None:
         """Asked by the request body: whoever takes it cannot take more."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.errors import BODY_TOO_LARGE, ProxyError
+from proxy.flow.bypass import Bypass
 from proxy.message import BodySink, Fields
+from proxy.wire.reader import MessageReader
 
 
 class BodyGate(Protocol):
@@ -86,6 +88,19 @@ class RequestBody:
             self.fail(ProxyError(BODY_TOO_LARGE, f"more than {self._limit} bytes"))
         else:
             sink.body_data(data)
+
+    def bypass(self, reader: MessageReader[Any], transport: Any) -> None:
+        """Let the kernel move the rest, where it can and whoever takes it need not see it."""
+        Bypass(reader, self).begin(self._sink, transport)
+
+    def body_moved(self, size: int) -> None:
+        """Told by the bypass."""
+        self.taken += size
+        self._connection.release_body()  # for the deadline
+
+    def release_body(self) -> None:
+        """Told by the bypass."""
+        self._connection.release_body()
 
     def finish(self, trailers: Fields) -> None:
         """That was all."""

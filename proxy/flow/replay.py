@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proxy.errors import ProxyError
 from proxy.message import BodySink, BodySource, Fields
+from proxy.message.body import PipeOwner
 
 
 class Replay:
@@ -69,6 +72,11 @@ class Replay:
             self._kept.clear()
         if self._sink is not None:
             self._sink.body_data(data)
+
+    def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
+        """What is more than may be kept need not be seen either."""
+        pipe_from = getattr(self._sink, "pipe_from", None)
+        return pipe_from is not None and self._size > self._limit and bool(pipe_from(transport, count, owner))
 
     def body_end(self, trailers: Fields) -> None:
         self._trailers = trailers

@@ -18,12 +18,12 @@ from zope.interface import implementer
 
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import RESPONSE_IDLE, RESPONSE_TIMEOUT, RESPONSE_TRUNCATED, ProxyError, Retry
+from proxy.flow.bypass import Bypass
 from proxy.flow.splice import FAR, Splice, close_after_flush
 from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
 from proxy.limits import PIPED_BYTES
 from proxy.message import EMPTY, BodySink, BodySource, BytesBody, Deadlines, Fields, ResponseHead
-from proxy.upstream.bypass import Bypass
 from proxy.upstream.home import Home
 from proxy.upstream.passed_on import PassedOn
 from proxy.upstream.request_writer import RequestWriter
@@ -260,7 +260,7 @@ class UpstreamConnection(Protocol):
         else:
             self._go_on()
 
-    def body_moved(self) -> None:
+    def body_moved(self, size: int) -> None:
         self._settle()  # told by the bypass
 
     def hold_body(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import ITransport
 
 from proxy.errors import ProxyError
 from proxy.message import EMPTY, BodySource, Fields
+from proxy.message.body import PipeOwner
 from proxy.wire import LAST_CHUNK, encode_chunk, encode_last_chunk
 
 # Below this, joining the head to the data is cheaper than a second write.
@@ -68,6 +69,13 @@ class RequestWriter:
             self._flush(data)
         else:
             self._transport.write(data)
+
+    def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
+        """The kernel may move what comes next of a body of known length: in plain text, by streams of our reactor."""
+        pipe_to = getattr(transport, "pipe_to", None)
+        if pipe_to is None or self._body.length is None:
+            return False
+        return bool(pipe_to(self._transport, count, owner))
 
     def body_end(self, trailers: Fields) -> None:
         tail = b""

@@ -7,6 +7,8 @@ import pytest
 from proxy.downstream.request_body import RequestBody
 from proxy.errors import BODY_TOO_LARGE, CLIENT_CLOSED, ProxyError
 from proxy.message import Fields
+from proxy.message.body import PipeOwner
+from proxy.wire import RequestReader
 
 
 class Connection:
@@ -42,6 +44,26 @@ def started(length: int | None = 10, limit: int = 0) -> tuple[RequestBody, Conne
     body.limit(limit)
     body.start(sink)
     return body, connection, sink
+
+
+def test_what_goes_by_a_pipe_is_counted_and_its_end_is_heard() -> None:
+    class Piped(Sink):
+        def pipe_from(self, transport: object, count: int, owner: PipeOwner) -> bool:
+            owner.piped(count)
+            owner.pipe_over()
+            return True
+
+    connection, sink = Connection(), Piped()
+    reader = RequestReader()
+    reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+    assert [reader.next_event() is not None, reader.next_event()] == [True, b"abc"]
+    body = RequestBody(connection, 10)
+    body.start(sink)
+    body.push(b"abc")
+    body.bypass(reader, "transport")
+    assert (body.taken, reader.absent) == (10, 0)
+    assert connection.asked == ["release"] * 3
+    assert reader.next_event() is not None
 
 
 def test_it_is_held_until_somebody_starts_it() -> None:

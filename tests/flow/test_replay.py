@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proxy.errors import CLIENT_CLOSED, ProxyError
 from proxy.flow.replay import Replay
 from proxy.message import BytesBody, Fields
@@ -45,6 +47,24 @@ def test_what_is_too_large_to_keep_passes_once() -> None:
     assert not replay.replayable
     assert sink.told == [b"hello", b"!"]
     assert repr(replay) == "<Replay 6 of at most 5 bytes>"
+
+
+def test_what_is_kept_must_be_seen_and_the_rest_need_not() -> None:
+    class Piped(Taken):
+        def pipe_from(self, transport: Any, count: int, owner: Any) -> bool:
+            self.told.append(f"pipe {count}")
+            return True
+
+    source, owner = Stream(90), Any
+    replay, sink = Replay(source, 5), Piped()
+    replay.start(sink)
+    source.taker.body_data(b"hello")
+    assert not replay.pipe_from("transport", 85, owner)
+    source.taker.body_data(b"!")
+    assert replay.pipe_from("transport", 84, owner)
+    assert sink.told[-1] == "pipe 84"
+    replay.stop()
+    assert not replay.pipe_from("transport", 84, owner)
 
 
 def test_what_has_failed_fails_for_everybody() -> None:

@@ -135,6 +135,49 @@ def test_a_large_body_arrives_to_the_last_byte_and_its_connections_stay(
     assert heads == 3
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])  # one may be repeated, and is kept as long as it is small
+@pytest.mark.parametrize("size", [PIPED_BYTES - 1, PIPED_BYTES + 65536 + 4096, 5 * MIB + 3])
+def test_a_large_upload_arrives_to_the_last_byte_and_its_connections_stay(
+    proxy: RunningProxy, stage: Stage, size: int, method: str
+) -> None:
+    body = os.urandom(size)
+    bodies = []
+
+    def converse(connection: OriginConnection) -> None:
+        for _ in range(3):
+            connection.read_head()
+            bodies.append(connection.read_exactly(size))
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    stage.play(converse)
+    target = f"/exact-{method}-{size}"
+    with proxy.connect(timeout=20) as client:
+        for _ in range(3):
+            head = f"{method} {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n"
+            client.send(head.encode() + body[: size // 3])
+            time.sleep(0.01)
+            client.send(body[size // 3 :])
+            assert client.read_answer().body == b"ok"
+    assert bodies == [body] * 3
+    assert logged(proxy, target)["bytes_in"] == size
+
+
+def test_an_upload_that_breaks_off_is_cut_for_the_server_too(proxy: RunningProxy, stage: Stage) -> None:
+    received = []
+
+    def converse(connection: OriginConnection) -> None:
+        connection.read_head()
+        with contextlib.suppress(OSError):
+            received.append(receive_size(connection.socket, 20 * MIB, bytearray(MIB)))
+
+    stage.play(converse)
+    with proxy.connect(timeout=20) as client:
+        client.send(b"POST /broken-upload HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (20 * MIB))
+        send_size(client, 5 * MIB)
+    assert logged(proxy, "/broken-upload")["reason"] == "client.closed"
+    assert received in ([], [5 * MIB])
+
+
 @pytest.mark.parametrize("slow", [False, True])
 def test_a_large_body_that_breaks_off_does_not_look_whole(proxy: RunningProxy, stage: Stage, slow: bool) -> None:
     def converse(connection: OriginConnection) -> None:

@@ -89,3 +89,27 @@ def test_the_pace_of_the_server_is_passed_on_to_the_body() -> None:
     desk.writer.drop()
     desk.writer.pause()
     assert stream.asked == ["pause", "resume", "stop"]
+
+
+class Pipe:
+    """A transport that bodies come by."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def pipe_to(self, target: Any, count: int, owner: Any) -> bool:
+        self.asked.append((target, count, owner))
+        return True
+
+
+def test_the_rest_of_a_body_of_known_length_may_come_through_a_pipe() -> None:
+    desk, stream, pipe = Desk(), Stream(10), Pipe()
+    desk.send(stream)
+    stream.taker.body_data(b"abc")
+    owner: Any = object()
+    assert desk.writer.pipe_from(pipe, 7, owner)
+    assert pipe.asked == [(desk, 7, owner)]
+    assert not desk.writer.pipe_from(object(), 7, owner)
+    chunked = Desk()
+    chunked.send(Stream())
+    assert not chunked.writer.pipe_from(pipe, 7, owner)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.flow.bypass import Bypass
 from proxy.message import Fields
-from proxy.upstream.bypass import Bypass
 from proxy.wire import ResponseReader
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -30,8 +30,8 @@ class Ends:
 
     body_failed = body_data  # type: ignore[assignment]
 
-    def body_moved(self) -> None:
-        self.told.append("moved")
+    def body_moved(self, size: int) -> None:
+        self.told.append(f"moved {size}")
 
     def release_body(self) -> None:
         self.told.append("released")
@@ -56,7 +56,7 @@ def test_the_rest_of_a_body_is_counted_as_read() -> None:
     assert reader.absent == 2
     bypass.piped(2)
     bypass.pipe_over()
-    assert ends.told == ["moved", "moved", "released"]
+    assert ends.told == ["moved 5", "moved 2", "released"]
     assert reader.next_event() is not None
     assert reader.complete
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from proxy.message import BodySink
-from proxy.wire import ResponseReader
+from proxy.wire.reader import MessageReader
 
 
-class Moving(Protocol):
-    """The connection that the body comes by."""
+class Carrier(Protocol):
+    """Who passes the body on otherwise."""
 
-    def body_moved(self) -> None: ...
-    def release_body(self) -> None: ...
+    def body_moved(self, size: int) -> None:
+        """So many bytes of it have gone the other way."""
+
+    def release_body(self) -> None:
+        """The rest comes as ever, be it only its end."""
 
 
 class Bypass:
-    """A `PipeOwner` for one body: keeps its reader and its connection informed.
+    """A `PipeOwner` for one body: keeps its reader and whoever carries it informed.
 
     @param reader: it has given all of the body that has arrived.
     """
 
     __slots__ = ("_carrier", "_reader")
 
-    def __init__(self, reader: ResponseReader, carrier: Moving) -> None:
+    def __init__(self, reader: MessageReader[Any], carrier: Carrier) -> None:
         self._reader = reader
         self._carrier = carrier
 
@@ -35,7 +38,7 @@ class Bypass:
 
     def piped(self, size: int) -> None:
         self._reader.pass_over(size)
-        self._carrier.body_moved()
+        self._carrier.body_moved(size)
 
     def pipe_over(self) -> None:
         self._carrier.release_body()
