@@ -76,7 +76,7 @@ class Prober:
         """One probe."""
         plan = self._plan
         if not plan.path:
-            connected = await self._endpoint.connect(Factory.forProtocol(_JustConnect))
+            connected = await self._endpoint.connect(_JustConnectFactory())
             assert isinstance(connected, _JustConnect)
             connected.hang_up()
             return Verdict(True, "connected")
@@ -126,6 +126,11 @@ class _JustConnect(Protocol):
         """Enough."""
         assert self.transport is not None
         self.transport.loseConnection()
+
+
+class _JustConnectFactory(Factory):
+    noisy = False
+    protocol = _JustConnect
 
 
 class _ProbeFactory(Factory):

@@ -282,6 +282,7 @@ class FakeEndpoint:
     @ivar error: what every attempt fails with.
     @ivar silent: attempts neither succeed nor fail.
     @ivar dialed: how many attempts there were.
+    @ivar factory: of the last attempt.
     @ivar ends: the servers' ends of all connections that were made.
     @ivar given_up: how many of the silent ones were cancelled.
     """
@@ -292,11 +293,13 @@ class FakeEndpoint:
         self.dialed = 0
         self.given_up = 0
         self.ends: list[End] = []
+        self.factory: Any = None
         self._clock = clock
         self._made = made
 
     def connect(self, factory: Any) -> Deferred[Any]:
         self.dialed += 1
+        self.factory = factory
         made: Deferred[Any] = Deferred(self._cancelled)
         if self.error is not None:
             self._clock.callLater(0, made.errback, Failure(self.error))

@@ -194,6 +194,13 @@ def test_a_probe_that_only_connects() -> None:
         assert watched.ends[0].takes_raw() == b""
 
 
+@pytest.mark.parametrize("path", [b"/up", b""])
+def test_a_probe_is_no_line_in_the_log(path: bytes) -> None:
+    with watching(PLAN._replace(path=path)) as watched:
+        watched.wait(1.5)
+        assert not watched.endpoint.factory.noisy
+
+
 def test_another_method_and_another_host() -> None:
     with watching(PLAN._replace(method=b"HEAD", host=b"b.test")) as watched:
         assert watched.probe(OK[:-2]).startswith(b"HEAD /up HTTP/1.1\r\nHost: b.test\r\n")
