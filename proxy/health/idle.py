@@ -66,6 +66,7 @@ class IdleTimeout:
 
         @param announced: what its last response said (`announced_seconds`). It counts more than what was learned,
             in both directions, but our own longest time holds.
+        @return: 0.0 for one that is not to be kept at all.
         """
         if announced is None:
             return self.seconds

@@ -271,11 +271,11 @@ class ProxyClientFactory(ClientFactory):
     # --- told by the connections --------------------------------------------------------------------------
 
     def released(self, connection: UpstreamConnection) -> None:
-        if not self.room or not self.plan.idle_connections:
+        seconds = self._idle_timeout.for_connection(connection.announced_idle)
+        if not seconds or not self.room or not self.plan.idle_connections:
             connection.close()  # `gone` follows
             return
         connection.leased = False
-        seconds = self._idle_timeout.for_connection(connection.announced_idle)
         if len(self._idle) >= self.plan.idle_connections:
             # Answers that come in one turn of the loop give back all their connections before the next requests take
             # them: closing at once what is too many would mean a new connection for every other request.

@@ -86,6 +86,17 @@ def test_a_server_that_says_how_long_it_keeps_connections_is_believed() -> None:
         assert b"Keep-Alive" not in client.takes()
 
 
+def test_a_server_that_keeps_no_connection_is_believed_as_well() -> None:
+    with playing() as play:
+        client = play.client()
+        client.says(GET)
+        end = play.server()
+        end.says(b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok")
+        play.turn()
+        assert end.closed is not None, "0 s are not for ever"
+        assert play.in_flight == 0
+
+
 def test_a_server_that_fails_again_and_again_is_remembered_for_it() -> None:
     with playing() as play:
         client = play.client()
