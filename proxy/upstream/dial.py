@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -78,6 +79,12 @@ def dial_error(error: Exception, address: Address) -> ProxyError:
     for kind, reason in _MEANINGS:
         if isinstance(error, kind):
             return ProxyError(reason, f"{address}: {error}", Retry.UNSENT)
-    if isinstance(error, ConnectError) and getattr(error, "osError", None) is not None:
-        return ProxyError(CONNECT_FAILED, f"{address}: {error.osError}", Retry.UNSENT)
-    return ProxyError(CONNECT_FAILED, f"{address}: {error}", Retry.UNSENT)
+    return ProxyError(CONNECT_FAILED, f"{address}: {_words(error)}", Retry.UNSENT)
+
+
+def _words(error: Exception) -> str:
+    """What the system says, without what Twisted puts around it."""
+    number = getattr(error, "osError", None)  # errors that were made by hand have none
+    if not isinstance(error, ConnectError) or number is None:
+        return str(error)
+    return str(error.args[0]) or (os.strerror(number) if isinstance(number, int) else str(number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.error import (
@@ -12,6 +14,7 @@ from twisted.internet.error import (
     TCPTimedOutError,
     TimeoutError,
     UserError,
+    getConnectError,
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
@@ -59,3 +62,17 @@ def test_what_a_failed_attempt_means(error: Exception, reason: Reason) -> None:
     assert failed.reason is reason
     assert failed.retry is Retry.UNSENT, "nothing was sent, so any request may go elsewhere"
     assert failed.detail.startswith("127.0.0.1:9000: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (getConnectError((errno.ENOENT, "No such file or directory")), "No such file or directory"),
+        (getConnectError((errno.EACCES, "Permission denied")), "Permission denied"),
+        (ConnectError(errno.ENOENT), "No such file or directory"),
+        (ConnectError("no room"), "no room"),
+        (ConnectError(string="gone"), "An error occurred while connecting: gone."),
+    ],
+)
+def test_a_failed_attempt_is_told_in_words(error: Exception, words: str) -> None:
+    assert dial_error(error, Address("", path="/run/app.sock")).detail == f"unix:/run/app.sock: {words}"
