@@ -89,6 +89,10 @@ class Breaker:
             return _TRY
         return _REFUSE
 
+    def seconds_left(self, now: float) -> float:
+        """How long nothing passes yet; 0.0 where something may at any moment."""
+        return max(self._reopens_at - now, 0.0) if self.state is Circuit.OPEN else 0.0
+
     def ended(self, now: float, passed: bool | None, trial: bool = False) -> Change | None:
         """An admitted request is over.
 

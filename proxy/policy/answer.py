@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from enum import Enum
+from math import ceil
 
 from proxy.errors import (
     MAX_FORWARDS,
@@ -25,7 +26,9 @@ from proxy.policy.status import phrase
 #: How this program is called in `Proxy-Status` where it was given no name of its own.
 PROXY_NAME = b"reverseproxy"
 
-# How long a client should wait before it asks again. A queue empties in moments; servers need longer to come back.
+# How long a client should wait before it asks again, where whoever refuses it does not know better (`come_again`). A
+# queue empties in moments; servers need longer to come back.
+_RETRY_AFTER = b"Retry-After"
 _RETRY_SECONDS = 1
 _RETRY_SECONDS_BY_CODE = {NO_SERVER.code: 5}
 
@@ -78,14 +81,19 @@ def answer(
         (b"Cache-Control", b"no-store"),
         (b"Proxy-Status", proxy_status(reason, proxy)),
     ]
-    if status == 503:
+    if status == 503 and not any(name == _RETRY_AFTER for name, _ in error.fields):
         seconds = _RETRY_SECONDS_BY_CODE.get(reason.code, _RETRY_SECONDS)
-        pairs.append((b"Retry-After", b"%d" % seconds))
+        pairs.append((_RETRY_AFTER, b"%d" % seconds))
     if dress is Dress.HTML:
         pairs.append((b"Content-Security-Policy", b"default-src 'none'; style-src 'unsafe-inline'"))
     pairs.extend(error.fields)
     pairs.extend(extra)
     return ResponseHead(status, phrase(status), Fields(pairs)), _body(dress, status, reason, shown)
+
+
+def come_again(seconds: float) -> tuple[Pair, ...]:
+    """What an error says besides (`ProxyError.fields`) where it is known that nothing changes for `seconds`."""
+    return ((_RETRY_AFTER, b"%d" % max(ceil(seconds), _RETRY_SECONDS)),)
 
 
 def proxy_status(reason: Reason, proxy: bytes = PROXY_NAME) -> bytes:

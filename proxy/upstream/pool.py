@@ -21,6 +21,7 @@ from proxy.health.breaker import Breaker
 from proxy.health.change import Change
 from proxy.health.ejection import Company
 from proxy.message import Exchange
+from proxy.policy.answer import come_again
 from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import Alone, Attendant, ProxyClientFactory
@@ -55,6 +56,9 @@ class Guide(Attendant, Protocol):
 
     def serve(self, pool: Pool) -> None:
         """Do it for this pool from now on."""
+
+    def seconds_left(self) -> float:
+        """Until one of the names that do not resolve is looked up again; 0.0 where that may be at any moment."""
 
 
 class _Waiting:
@@ -222,7 +226,8 @@ class Pool:
         if self._choice.may_panic and any(server.weight and server.room for server in self.servers):
             return  # they are full, and would be used
         if not self.servers and self.unresolved:
-            raise ProxyError(NAME_UNRESOLVED, f"upstream {self.name}: {self.unresolved}")
+            seconds = self.roster.seconds_left() if self.roster is not None else 0.0
+            raise ProxyError(NAME_UNRESOLVED, f"upstream {self.name}: {self.unresolved}", fields=come_again(seconds))
         raise ProxyError(NO_SERVER, f"upstream {self.name}: {self._why_none()}")
 
     def _why_none(self) -> str:
@@ -274,11 +279,12 @@ class Pool:
         breaker = self.breaker
         if breaker is None:
             return False
-        admission = breaker.admit(self.alarm.now())
+        now = self.alarm.now()
+        admission = breaker.admit(now)
         if admission.change is not None:
             log.warn("upstream {name}: circuit {change}", name=self.name, change=str(admission.change))
         if not admission.admitted:
-            raise ProxyError(CIRCUIT_OPEN, f"upstream {self.name}")
+            raise ProxyError(CIRCUIT_OPEN, f"upstream {self.name}", fields=come_again(breaker.seconds_left(now)))
         return admission.trial
 
     def ended(self, passed: bool | None, trial: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.logger import Logger
 
-from proxy.alarm import Alarm
+from proxy.alarm import NEVER, Alarm
 from proxy.policy.resolution import Question, ResolutionPolicy, Target
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.names import Resolver, Watch
@@ -90,6 +90,12 @@ class Roster:
         """Look no more; the servers stay as they are."""
         for _, watch in self._watches:
             watch.stop()
+
+    def seconds_left(self) -> float:
+        """Until one of the names that do not resolve is looked up again."""
+        now = self._alarm.now()
+        troubled = [watch for _, watch in self._watches if watch.resolution.trouble]
+        return min((max(watch.deadline - now, 0.0) for watch in troubled if watch.deadline != NEVER), default=0.0)
 
     def _news_of(self, place: int) -> Callable[[], None]:
         return lambda: self._news(place)

@@ -47,6 +47,14 @@ def test_nothing_passes_while_it_is_open() -> None:
     assert breaker.state is Circuit.OPEN
 
 
+def test_it_knows_how_long_nothing_will_pass() -> None:
+    assert Breaker(POLICY).seconds_left(0.0) == 0.0
+    breaker = opened(at=1.0)
+    assert [breaker.seconds_left(now) for now in (1.0, 2.5, 6.0, 7.0)] == [5.0, 3.5, 0.0, 0.0]
+    breaker.admit(6.0)
+    assert breaker.seconds_left(6.0) == 0.0, "a trial may end at any moment"
+
+
 def test_then_a_few_pass_on_trial_and_if_all_go_well_it_closes() -> None:
     breaker = opened()
     first, second, third = breaker.admit(5.0), breaker.admit(5.0), breaker.admit(5.0)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import (
+    CIRCUIT_OPEN,
     MAX_FORWARDS,
     NO_SERVER,
     QUEUE_FULL,
@@ -20,7 +21,7 @@ from proxy.errors import (
     Reason,
 )
 from proxy.message import Fields, RequestHead, ResponseHead
-from proxy.policy.answer import answer, proxy_status
+from proxy.policy.answer import answer, come_again, proxy_status
 
 
 def asking(accept: bytes, target: bytes = b"/") -> RequestHead:
@@ -87,6 +88,12 @@ def test_a_503_says_when_to_come_back() -> None:
     assert answer(ProxyError(QUEUE_FULL))[0].fields.get(b"retry-after") == b"1"
     assert answer(ProxyError(NO_SERVER))[0].fields.get(b"retry-after") == b"5"
     assert b"retry-after" not in answer(ProxyError(ROUTE_NONE))[0].fields
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.0, b"1"), (0.3, b"1"), (9.01, b"10"), (60.0, b"60")])
+def test_who_knows_when_something_changes_says_so(seconds: float, said: bytes) -> None:
+    head, _ = answer(ProxyError(CIRCUIT_OPEN, fields=come_again(seconds)))
+    assert head.fields.all(b"retry-after") == [said]
 
 
 def test_what_only_can_be_cut_is_still_answered_if_somebody_asks() -> None:

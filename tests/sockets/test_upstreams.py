@@ -355,6 +355,7 @@ def test_a_circuit_opens_and_closes(run_proxy: Run, origins: list[Origin]) -> No
         answer = client.get(b"/")
         assert answer.status == 503
         assert b"upstream.circuit.open" in answer.body
+        assert answer.field(b"Retry-After") == b"1"
         origins[0].status = 200
         time.sleep(0.4)
         assert client.get(b"/").status == 200

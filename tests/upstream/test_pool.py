@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
+from proxy.health.breaker import Breaker, BreakerPolicy
 from proxy.limits import REPLAY_BYTES
 from proxy.policy.retry import RetryPolicy
 from tests.support.ends import End
@@ -298,6 +299,20 @@ def test_idle_connections_of_a_server_that_is_taken_out_close() -> None:
         play.turn()
         assert first.closed is not None
         assert second.is_open
+
+
+def test_an_open_circuit_says_when_it_will_try_again() -> None:
+    with playing() as play:
+        play.pool.breaker = Breaker(BreakerPolicy(minimum=1, open_seconds=10.0))
+        play.pool.guarded = True
+        play.endpoint.error = ConnectionRefusedError()
+        asking(play, 1)
+        play.wait(2.5)
+        [client] = asking(play, 1)
+        heard = client.takes()
+        assert status_of(heard) == 503
+        assert b"Retry-After: 8\r\n" in heard
+        assert play.reasons[1] == "upstream.circuit.open"
 
 
 def test_the_picture_of_the_pool() -> None:

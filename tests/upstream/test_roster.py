@@ -140,6 +140,20 @@ def test_a_name_that_does_not_resolve_is_a_503_until_it_does() -> None:
     assert isinstance(came[0], Lease)
 
 
+def test_who_is_refused_for_a_name_learns_when_it_is_looked_up_again() -> None:
+    house = House(alone=True)
+    house.resolver.says = NameGoneError("there is no api.test")
+    house.pool.start()
+    assert house.ask()[0].fields == ((b"Retry-After", b"1"),)
+    house.wait(20.0)  # asked again after 1, 2, 4 and 8 s, then after 16
+    [error] = house.ask()
+    before, seconds = len(house.resolver.asked), int(error.fields[0][1])
+    house.wait(seconds - 1.5)
+    assert len(house.resolver.asked) == before
+    house.wait(2.0)
+    assert len(house.resolver.asked) == before + 1
+
+
 def test_other_servers_go_on_without_the_name(house: House) -> None:
     house.resolver.says = NameGoneError("there is no api.test")
     house.pool.start()
