@@ -22,7 +22,7 @@ from proxy.admin.access_log import AccessLog
 from proxy.alarm import Alarm
 from proxy.assemble_acme import office_of, ordered_plans
 from proxy.assemble_gates import flat, gates_of
-from proxy.assemble_pools import PoolBuilder, key_rule, same_upstream, successor
+from proxy.assemble_pools import PoolBuilder, key_rule, successor
 from proxy.config import Config, Loaded
 from proxy.config import routes as route_wishes
 from proxy.config.bounds import Timeouts
@@ -166,7 +166,7 @@ def assemble(
     """
     config = loaded.require()
     alarm = Alarm(reactor) if standing is None else standing.alarm
-    build_pool = PoolBuilder(config, reactor, alarm, demo_addresses, resolver).build
+    builder = PoolBuilder(config, reactor, alarm, demo_addresses, resolver)
 
     # Judgement: who is believed, what is said about clients, which way requests go.
     forwarding = forwarding_policy(config)
@@ -178,9 +178,9 @@ def assemble(
     for name, wish in config.upstreams.items():
         pool = None if standing is None else standing.pools.get(name)
         if standing is None or pool is None:
-            pool = build_pool(name, wish)
-        elif not same_upstream(standing.config, config, name):
-            replaced.append((pool, successor(build_pool(name, wish, pool), pool, standing.config, config)))
+            pool = builder.build(name, wish)
+        elif not builder.keeps(pool, standing.config):
+            replaced.append((pool, successor(builder.build(name, wish, pool), pool, standing.config, config)))
         pools[name] = pool
 
     # The tree: one node for each route, in the order of the file, under one root.

@@ -65,6 +65,7 @@ class PoolBuilder:
         self._given_resolver = resolver
         self._random = Random(os.urandom(16))
         self._tls: dict[ClientPlan, ClientTls] = {}
+        self._connect = connect_seconds(config)
 
     @cached_property
     def _resolver(self) -> Resolver:
@@ -76,12 +77,16 @@ class PoolBuilder:
 
         @param standing: the pool that is to become this one: its servers stay, wherever they are what is asked for.
         """
+        connect = self._connect[name]
+        wish = wish.model_copy(update={"timeouts": wish.timeouts.model_copy(update={"connect": connect})})
         entries = [self._entry(server, wish, standing) for server in wish.servers]
         pool = Pool(
             name,
             [entry for entry in entries if isinstance(entry, ProxyClientFactory)],
             self._alarm,
-            PoolPlan(wish.queue.size, wish.queue.wait, retry_policy(wish.retries), key_rule(wish.balance.hash)),
+            PoolPlan(
+                wish.queue.size, wish.queue.wait, retry_policy(wish.retries), key_rule(wish.balance.hash), connect
+            ),
             choice_of(wish),
             stickiness(name, wish.sticky) if wish.sticky is not None else None,
             breaker_of(wish),
@@ -93,6 +98,15 @@ class PoolBuilder:
             kept = [entry if isinstance(entry, Named) else serving(standing, entry) for entry in entries]
             pool.roster = Roster(pool, kept, self._resolver, self._alarm, policy)
         return pool
+
+    def keeps(self, standing: Pool, before: Config) -> bool:
+        """Whether a pool may stay as it is."""
+        name, after = standing.name, self._config
+        return (
+            before.upstreams[name] == after.upstreams[name]
+            and standing.plan.connect_seconds == self._connect[name]
+            and before.resolver == after.resolver
+        )
 
     def _entry(self, server: Server, upstream: Upstream, standing: Pool | None) -> ProxyClientFactory | Named:
         """What stands for one line of `servers`: a server, or a name for as many as it resolves to."""
@@ -110,7 +124,8 @@ class PoolBuilder:
     def _server(
         self, label: str, wish: Server, upstream: Upstream, address: Address, weight: int, rank: int
     ) -> ProxyClientFactory:
-        connect = self._config.timeouts.overlaid(upstream.timeouts).connect
+        connect = upstream.timeouts.connect
+        assert connect is not None  # see `build`
         plan = ServerPlan(
             label,
             address,
@@ -163,13 +178,15 @@ def serving(standing: Pool | None, made: ProxyClientFactory) -> ProxyClientFacto
     return next((server for server in servers if server.plan == made.plan), made)
 
 
-def same_upstream(old: Config, new: Config, name: str) -> bool:
-    """Whether a pool may stay as it is."""
-    return (
-        old.upstreams[name] == new.upstreams[name]
-        and old.timeouts.connect == new.timeouts.connect
-        and old.resolver == new.resolver
-    )
+def connect_seconds(config: Config) -> dict[str, float]:
+    """How long a connection to a server of each upstream may take: as long as the most patient of its routes waits,
+    since the connections are for all of them."""
+    longest = {name: config.timeouts.overlaid(wish.timeouts).connect for name, wish in config.upstreams.items()}
+    for route in config.routes:
+        if route.timeouts.connect is not None:
+            for name in route.upstreams:
+                longest[name] = max(longest[name], route.timeouts.connect)
+    return longest
 
 
 def successor(new: Pool, standing: Pool, before: Config, after: Config) -> Pool:
@@ -180,7 +197,8 @@ def successor(new: Pool, standing: Pool, before: Config, after: Config) -> Pool:
         new.breaker = standing.breaker
     if wish.sticky == old_wish.sticky:
         new.sticky = standing.sticky
-    if new.roster is not None and same_servers(before, after, new.name):
+    alike = new.plan.connect_seconds == standing.plan.connect_seconds
+    if new.roster is not None and alike and same_servers(before, after, new.name):
         new.roster, new.expecting = standing.roster, standing.expecting
     return new
 
@@ -192,7 +210,7 @@ _OF_THE_POOL = {"balance", "slow_start", "panic", "sticky", "breaker", "queue", 
 def same_servers(old: Config, new: Config, name: str) -> bool:
     """Whether each server of an upstream is what it was, however the upstream uses them."""
     kept = new.upstreams[name].model_copy(update={key: getattr(old.upstreams[name], key) for key in _OF_THE_POOL})
-    return kept == old.upstreams[name] and old.timeouts.connect == new.timeouts.connect and old.resolver == new.resolver
+    return kept == old.upstreams[name] and old.resolver == new.resolver
 
 
 def client_plan(wish: UpstreamTls | None) -> ClientPlan:

@@ -74,6 +74,27 @@ def test_a_request_goes_from_the_listener_through_a_gate_to_the_server() -> None
     client.hears(OK)
 
 
+def test_each_route_waits_for_a_connection_as_long_as_it_says() -> None:
+    street = Street("""
+        access_log: false
+        upstreams: {api: {servers: ["http://10.0.0.1:9001"], retries: 0}}
+        routes:
+          - {path: /short, upstream: api, timeouts: {connect: 1s}}
+          - {path: /long, upstream: api, timeouts: {connect: 9s}}
+          - {upstream: api}
+        """)
+    street.house.alarm.now = street.reactor.seconds
+    clients = {path: street.visit() for path in ("/short", "/", "/long")}
+    for path, client in clients.items():
+        client.says(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode())
+    assert [call[3] for call in street.reactor.tcpClients] == [9.0] * 3, "Twisted's own time, which has to do for all"
+    ended = {}
+    for tenth in range(1, 81):
+        street.reactor.advance(0.1)
+        ended |= {path: tenth / 10 for path, client in clients.items() if b"upstream.connect.timeout" in client.takes()}
+    assert ended == {"/short": pytest.approx(1.0, abs=0.25), "/": pytest.approx(5.0, abs=0.25)}
+
+
 def test_the_default_configuration_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     street = Street((ROOT / "config" / "routes.yaml").read_text(), demo=2)
@@ -221,17 +242,17 @@ class Names:
 class Succession:
     """One upstream, that changes from one house to the next."""
 
-    TEXT = "access_log: false\nupstreams: {api: {%s}}\nroutes: [{upstream: api}]\n"
+    TEXT = "access_log: false\nupstreams: {api: {%s}}\nroutes: [{upstream: api%s}]\n"
 
     def __init__(self, upstream: str) -> None:
         self.reactor = MemoryReactorClock()
         self.names = Names()
-        self.house = assemble(load_text(self.TEXT % upstream, "x.yaml", {}), self.reactor, resolver=self.names)
+        self.house = assemble(load_text(self.TEXT % (upstream, ""), "x.yaml", {}), self.reactor, resolver=self.names)
         self.house.alarm.now = self.reactor.seconds
         self.house.start()
 
-    def becomes(self, upstream: str) -> None:
-        loaded = load_text(self.TEXT % upstream, "x.yaml", {})
+    def becomes(self, upstream: str, route: str = "") -> None:
+        loaded = load_text(self.TEXT % (upstream, route), "x.yaml", {})
         self.house, _ = assemble(loaded, self.reactor, (), self.house, self.names).succeed(self.house)
 
     @property
@@ -250,6 +271,16 @@ def test_servers_that_stay_the_same_are_the_same_though_others_come_and_go() -> 
     assert succession.pool.servers[0] is first
     assert [server.weight for server in pool.servers] == [1, 2]
     assert all(server.owner is pool for server in pool.servers)
+
+
+def test_only_a_route_that_waits_longer_than_all_others_touches_servers() -> None:
+    succession = Succession(STATIC)
+    servers = succession.pool.servers
+    succession.becomes(STATIC, ", timeouts: {connect: 1s}")
+    assert succession.pool.servers is servers
+    succession.becomes(STATIC, ", timeouts: {connect: 6s}")
+    assert succession.pool.plan.connect_seconds == 6.0
+    assert not set(servers) & set(succession.pool.servers), "they were made for 5 s"
 
 
 def test_a_circuit_stays_open_unless_its_breaker_changes() -> None:

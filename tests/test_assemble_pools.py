@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from proxy.alarm import Alarm
-from proxy.assemble_pools import PoolBuilder
+from proxy.assemble_pools import PoolBuilder, connect_seconds
 from proxy.balance.key import KeyRule, Source
 from proxy.config import load_text
 from proxy.message import Fields
@@ -54,6 +54,19 @@ class Yard:
 
     def connects_to(self) -> list[tuple[str, int]]:
         return [(call[0], call[1]) for call in self.reactor.tcpClients]
+
+
+def test_a_dial_may_take_as_long_as_the_most_patient_route() -> None:
+    text = """
+        upstreams:
+          one: {servers: [http://10.0.0.1], timeouts: {connect: 2s}}
+          two: {servers: [http://10.0.0.2]}
+        routes:
+          - {path: /one, upstream: one, timeouts: {connect: 1s}}
+          - {path: /two, upstream: two, timeouts: {connect: 9s}}
+          - {path: /both, split: [{upstream: one}, {upstream: two}], timeouts: {connect: 3s}}
+        """
+    assert connect_seconds(load_text(text, "x.yaml", {}).require()) == {"one": 3.0, "two": 9.0}
 
 
 TWO = "servers: [http://10.0.0.1, http://10.0.0.2:81]"

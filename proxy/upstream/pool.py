@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.logger import Logger
 
@@ -15,7 +15,17 @@ from proxy.balance.catalog import tiers
 from proxy.balance.key import KeyRule
 from proxy.balance.tiers import Tiers
 from proxy.balance.view import Stickiness
-from proxy.errors import CIRCUIT_OPEN, NAME_UNRESOLVED, NO_SERVER, QUEUE_FULL, QUEUE_TIMEOUT, ProxyError
+from proxy.errors import (
+    CIRCUIT_OPEN,
+    CONNECT_TIMEOUT,
+    NAME_UNRESOLVED,
+    NO_SERVER,
+    QUEUE_FULL,
+    QUEUE_TIMEOUT,
+    ProxyError,
+    Retry,
+)
+from proxy.flow.race import within
 from proxy.flow.walk import Promise
 from proxy.health.breaker import Breaker
 from proxy.health.change import Change
@@ -43,12 +53,14 @@ class PoolPlan(NamedTuple):
     @ivar queue: how many exchanges may wait; 0 refuses at once.
     @ivar queue_seconds: how long one waits at most.
     @ivar key: what requests are hashed by, where they are.
+    @ivar connect_seconds: how long its servers' endpoints take at most. Exchanges that wait less see to it themselves.
     """
 
     queue: int = limits.UPSTREAM_QUEUE
     queue_seconds: float = limits.QUEUE_SECONDS
     retry: RetryPolicy = DEFAULT
     key: KeyRule | None = None
+    connect_seconds: float = limits.CONNECT_SECONDS
 
 
 class Guide(Attendant, Protocol):
@@ -196,11 +208,18 @@ class Pool:
         tried.append(server)
         if connection is None:
             try:
-                connection = await server.dial()
+                connection = await self._dial(server, exchange.deadlines.connect)
             except ProxyError as error:
                 server.failed(error)
                 raise
         return Lease(connection, server)
+
+    def _dial(self, server: ProxyClientFactory, seconds: float) -> Coroutine[Any, None, UpstreamConnection]:
+        """A new connection, within the time of one exchange."""
+        if seconds >= self.plan.connect_seconds:
+            return server.dial()
+        late = ProxyError(CONNECT_TIMEOUT, f"{server.plan.address}: no connection in {seconds:g} s", Retry.UNSENT)
+        return within(self.alarm, seconds, server.dial(), late)
 
     def choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
         """A server that has room; None while all that are healthy are full.

@@ -39,11 +39,13 @@ def proxy(serve: Callable[..., RunningProxy], stage: Stage, deaf_port: int) -> R
           stage: {{servers: ["http://{LOOPBACK}:{stage.port}"]}}
           refused: {{servers: ["http://{LOOPBACK}:{free_port()}"]}}
           deaf: {{servers: ["http://{LOOPBACK}:{deaf_port}"], timeouts: {{connect: 300ms}}}}
+          patient: {{servers: ["http://{LOOPBACK}:{deaf_port}"], retries: 0}}
           unnamed: {{servers: ["http://does-not-exist.invalid:80"]}}
         routes:
           - {{path: /, upstream: stage, timeouts: {{response_head: 500ms, response_idle: 500ms}}}}
           - {{path: /refused, upstream: refused}}
           - {{path: /deaf, upstream: deaf}}
+          - {{path: /impatient, upstream: patient, timeouts: {{connect: 300ms}}}}
           - {{path: /unnamed, upstream: unnamed}}
         """
     )
@@ -76,6 +78,13 @@ def check_page(proxy: RunningProxy, target: str, status: int, reason: str, metho
 )
 def test_a_server_that_cannot_be_reached(proxy: RunningProxy, target: str, status: int, reason: str) -> None:
     check_page(proxy, target, status, reason)
+
+
+def test_a_route_that_waits_shorter_for_a_connection_than_its_upstream(proxy: RunningProxy) -> None:
+    began = time.monotonic()
+    check_page(proxy, "/impatient", 504, "upstream.connect.timeout")
+    assert 0.25 < time.monotonic() - began < 1.5
+    assert logged(proxy, "/impatient")["detail"].endswith("no connection in 0.3 s")
 
 
 def answer_with(data: bytes, *, reset: bool = False, stay: bool = False) -> Conversation:

@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
 from proxy.health.breaker import Breaker, BreakerPolicy
 from proxy.limits import REPLAY_BYTES
+from proxy.message import Deadlines
 from proxy.policy.retry import RetryPolicy
 from tests.support.ends import End
 from tests.support.playbook import GET, OK, Play, playing
@@ -71,6 +72,41 @@ def test_no_more_idle_connections_are_kept_than_may_be() -> None:
         assert [server.is_open for server in servers] == [True, True, True, True]
         play.wait(0.7)
         assert [server.is_open for server in servers] == [True, True, False, False]
+
+
+def test_an_exchange_waits_for_a_connection_no_longer_than_its_own_route_does() -> None:
+    with playing(deadlines=Deadlines(connect=0.3), pool={"retry": RetryPolicy(0)}) as play:
+        play.endpoint.silent = True
+        [client] = asking(play, 1)
+        play.wait(0.2)
+        client.hears_nothing()
+        play.wait(0.2)
+        assert status_of(client.takes()) == 504
+        assert (play.record.reason, play.record.detail) == (
+            "upstream.connect.timeout",
+            "198.51.100.1:9001: no connection in 0.3 s",
+        )
+        assert (play.endpoint.given_up, play.servers[0].failures, play.in_flight) == (1, 1, 0)
+
+
+def test_a_connection_that_is_there_in_time_is_used_as_any_other() -> None:
+    with playing(deadlines=Deadlines(connect=0.3)) as play:
+        [client] = asking(play, 1)
+        server = play.server()
+        play.wait(1.0)
+        server.says(OK)
+        client.hears(OK)
+        assert play.servers[0].failures == 0
+
+
+def test_a_client_that_leaves_gives_up_such_a_dial_as_well() -> None:
+    with playing(deadlines=Deadlines(connect=0.3)) as play:
+        play.endpoint.silent = True
+        [client] = asking(play, 1)
+        client.leaves()
+        play.turn()
+        assert (play.endpoint.given_up, play.servers[0].failures, play.in_flight) == (1, 0, 0)
+        assert play.record.reason == "client.closed"
 
 
 # --- the cap, and the queue behind it ---------------------------------------------------------------------------
