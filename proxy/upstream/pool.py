@@ -207,6 +207,7 @@ class Pool:
         connection = None if tried else server.take_idle()
         tried.append(server)
         if connection is None:
+            exchange.record.server = server.name  # named already, in case it cannot be reached
             try:
                 connection = await self._dial(server, exchange.deadlines.connect)
             except ProxyError as error:

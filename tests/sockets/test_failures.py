@@ -78,6 +78,8 @@ def check_page(proxy: RunningProxy, target: str, status: int, reason: str, metho
 )
 def test_a_server_that_cannot_be_reached(proxy: RunningProxy, target: str, status: int, reason: str) -> None:
     check_page(proxy, target, status, reason)
+    named = logged(proxy, target)["server"]
+    assert named.startswith(f"http://{LOOPBACK}:") if target != "/unnamed" else named == ""
 
 
 def test_a_route_that_waits_shorter_for_a_connection_than_its_upstream(proxy: RunningProxy) -> None:

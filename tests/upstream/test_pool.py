@@ -74,6 +74,22 @@ def test_no_more_idle_connections_are_kept_than_may_be() -> None:
         assert [server.is_open for server in servers] == [True, True, False, False]
 
 
+def test_a_server_that_cannot_be_reached_is_named() -> None:
+    with playing(2) as play:
+        for endpoint in play.endpoints:
+            endpoint.error = ConnectionRefusedError()
+        asking(play, 1)
+        assert (play.record.server, play.record.reason) == ("s2", "upstream.connect.refused")
+
+
+def test_a_client_that_left_during_a_dial_is_logged_with_its_server() -> None:
+    with playing() as play:
+        play.endpoint.silent = True
+        [client] = asking(play, 1)
+        client.leaves()
+        assert (play.record.server, play.record.reason) == ("s1", "client.closed")
+
+
 def test_an_exchange_waits_for_a_connection_no_longer_than_its_own_route_does() -> None:
     with playing(deadlines=Deadlines(connect=0.3), pool={"retry": RetryPolicy(0)}) as play:
         play.endpoint.silent = True
