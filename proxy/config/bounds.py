@@ -24,6 +24,12 @@ class Timeouts(Wish):
     response_idle: Duration = limits.RESPONSE_IDLE_SECONDS
     tunnel_idle: Duration = limits.TUNNEL_IDLE_SECONDS
 
+    @property
+    def stream_idle(self) -> float:
+        """`response_idle` for server-sent events and gRPC: what somebody wrote, and never the default, which would cut
+        streams that are quiet for good reasons."""
+        return self.response_idle if "response_idle" in self.model_fields_set else 0.0
+
     def overlaid(self, other: UpstreamTimeouts | RouteTimeouts) -> Timeouts:
         """These deadlines with those that `other` sets in their place."""
         given = {name: value for name in Timeouts.model_fields if (value := getattr(other, name, None)) is not None}

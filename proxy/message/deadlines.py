@@ -18,6 +18,8 @@ class Deadlines(NamedTuple):
     @ivar response_head: from the last byte of the request that was sent to the response head.
     @ivar response_idle: between two reads of a response body.
     @ivar tunnel_idle: nothing moves through a tunnel, either way.
+    @ivar stream_idle: `response_idle` for a response that is quiet while nothing happens (`proxy.policy.streams`): for
+        ever, unless the configuration itself says how long.
     """
 
     request_head: float = limits.HEAD_SECONDS
@@ -28,6 +30,7 @@ class Deadlines(NamedTuple):
     response_head: float = limits.RESPONSE_HEAD_SECONDS
     response_idle: float = limits.RESPONSE_IDLE_SECONDS
     tunnel_idle: float = limits.TUNNEL_IDLE_SECONDS
+    stream_idle: float = 0.0
 
 
 DEFAULT = Deadlines()

@@ -24,6 +24,7 @@ from proxy.flow.walk import Promise
 from proxy.health.idle import announced_seconds
 from proxy.limits import PIPED_BYTES
 from proxy.message import EMPTY, BodySink, BodySource, BytesBody, Deadlines, Fields, ResponseHead
+from proxy.policy.streams import while_streaming
 from proxy.upstream.home import Home
 from proxy.upstream.passed_on import PassedOn
 from proxy.upstream.request_writer import RequestWriter
@@ -213,8 +214,7 @@ class UpstreamConnection(Protocol):
 
     def _settle(self) -> None:
         if self._state is BODY and self._lost is None:
-            # A client that holds the body back has a deadline of its own. A body that nobody has begun to take, because
-            # a gate still thinks about its head, has this one.
+            # A client that holds the body back has a deadline of its own; one that nobody has begun to take, this.
             self._alarm.set(self, 0 if self._held else self._deadlines.response_idle)
             if self._sink is None or self._held:
                 self._set_reading(False)
@@ -245,8 +245,8 @@ class UpstreamConnection(Protocol):
             self._release()
         else:
             self._state = BODY
-            length = self._reader.body_length
-            self.body = ResponseBody(self, length if length >= 0 else None)
+            self._deadlines = while_streaming(head.fields, self._deadlines)
+            self.body = ResponseBody(self, self._reader.body_length)
         answer.keep(head)
         if self._state is not BODY:
             self.body = EMPTY  # it was taken, and is nobody's business here

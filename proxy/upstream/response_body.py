@@ -24,13 +24,14 @@ class Carrier(Protocol):
 class ResponseBody:
     """A `BodySource`.
 
-    @ivar length: in bytes; None where the server did not say.
+    @param length: in bytes; negative where the server did not say.
+    @ivar length: the same, None where the server did not say.
     """
 
     __slots__ = ("_carrier", "length")
 
-    def __init__(self, carrier: Carrier, length: int | None) -> None:
-        self.length = length
+    def __init__(self, carrier: Carrier, length: int) -> None:
+        self.length = length if length >= 0 else None
         self._carrier: Carrier | None = carrier
 
     def over(self) -> None:

@@ -23,6 +23,15 @@ def test_what_is_set_comes_first_and_zero_is_set() -> None:
     assert general.overlaid(RouteTimeouts()) is general
 
 
+@pytest.mark.parametrize("who", ["general", "upstream", "route"])
+def test_streams_have_no_deadline_unless_somebody_says_so(who: str) -> None:
+    said = {name: {"response_idle": "20s"} if name == who else {} for name in ("general", "upstream", "route")}
+    general = Timeouts.model_validate(said["general"])
+    upstream, route = UpstreamTimeouts.model_validate(said["upstream"]), RouteTimeouts.model_validate(said["route"])
+    assert general.overlaid(upstream).overlaid(route).stream_idle == 20.0
+    assert Timeouts().overlaid(RouteTimeouts.model_validate({"connect": "1s"})).stream_idle == 0.0
+
+
 def test_what_routes_and_upstreams_may_set_exists() -> None:
     assert set(RouteTimeouts.model_fields) < set(Timeouts.model_fields)
     assert set(UpstreamTimeouts.model_fields) < set(Timeouts.model_fields)

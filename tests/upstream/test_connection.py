@@ -314,6 +314,36 @@ def test_a_server_that_stops_in_the_middle_of_its_body() -> None:
         assert play.record.reason == "upstream.response.idle"
 
 
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n:)\r\n"
+
+
+def test_events_may_be_as_rare_as_they_are() -> None:
+    with playing(deadlines=Deadlines(response_idle=60)) as play:
+        client = play.client()
+        client.says(GET)
+        server = play.server()
+        server.says(EVENTS)
+        play.wait(3600)
+        assert client.is_open
+        server.says(b"0\r\n\r\n")
+        assert client.takes().endswith(b"2\r\n:)\r\n0\r\n\r\n")
+        client.says(GET)
+        server.says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n1")
+        play.wait(62)
+        assert play.reasons == ["", "upstream.response.idle"], "the next response is no stream"
+
+
+def test_events_have_the_deadline_that_was_asked_for() -> None:
+    with playing(deadlines=Deadlines(response_idle=60, stream_idle=90)) as play:
+        client = play.client()
+        client.says(GET)
+        play.server().says(EVENTS)
+        play.wait(89)
+        assert client.is_open
+        play.wait(2)
+        assert play.record.reason == "upstream.response.idle"
+
+
 def test_a_server_is_not_blamed_while_its_client_holds_it_back() -> None:
     with playing(deadlines=Deadlines(response_idle=10, write_stall=60)) as play:
         client = play.client()

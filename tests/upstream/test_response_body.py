@@ -54,7 +54,8 @@ def test_it_leads_to_its_connection() -> None:
 
 def test_what_is_over_leads_nowhere() -> None:
     connection, sink = Connection(), Sink()
-    body = ResponseBody(connection, None)
+    body = ResponseBody(connection, -1)
+    assert body.length is None
     body.over()
     body.pause()
     body.resume()
