@@ -308,6 +308,7 @@ class _Journey:
             "sticky": wish.sticky.name if wish.sticky is not None else None,
             "circuit": state.circuit,
             "queued": state.queued,
+            "unresolved": state.unresolved,
             "servers": [server._asdict() for server in state.servers],
             "names": [server.label for server in wish.servers if server.url.is_name],
             "bounds": bounds(house.loaded, name),

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from proxy.admin.words import duration, size
-from proxy.cli.live import server_lines
+from proxy.cli.live import server_lines, unresolved_lines
 from proxy.cli.terminal import Ink, Stop, ink, say, say_json, table
 
 # With more routes than this, those that were rejected for their host or path are only counted.
@@ -154,7 +154,10 @@ def _upstream(upstream: dict[str, Any], colors: Ink, live: bool) -> list[str]:
         notes.append(f"{upstream['queued']} queued")
     lines = [_title(f"upstream  {upstream['name']}", colors, upstream["position"]), f"  {', '.join(notes)}"]
     lines += server_lines(upstream["servers"], colors) if live else table(map(_server, upstream["servers"]))
-    lines += [f"  {name}  is looked up while the proxy runs" for name in upstream["names"] if not upstream["servers"]]
+    if upstream["unresolved"]:
+        lines += unresolved_lines(upstream, colors)
+    elif not upstream["servers"]:
+        lines += [f"  {name}  is looked up while the proxy runs" for name in upstream["names"]]
     return lines + _in_force(upstream["bounds"], colors)
 
 

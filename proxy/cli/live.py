@@ -112,7 +112,13 @@ def _upstream(said: dict[str, Any], colors: Ink) -> list[str]:
     if said.get("circuit"):
         notes.append(f"circuit {said['circuit']}")
     head = colors(f"upstream {said['name']}", "bold") + (f"  {', '.join(notes)}" if notes else "")
-    return [head, *server_lines(said["servers"], colors)]
+    return [head, *unresolved_lines(said, colors), *server_lines(said["servers"], colors)]
+
+
+def unresolved_lines(upstream: dict[str, Any], colors: Ink) -> list[str]:
+    """A line for what is wrong with names of servers that do not resolve, if anything is."""
+    why = upstream.get("unresolved")
+    return [f"  {colors('unresolved', 'red')}  {why}"] if why else []
 
 
 def server_lines(servers: list[dict[str, Any]], colors: Ink) -> list[str]:
@@ -123,7 +129,8 @@ def server_lines(servers: list[dict[str, Any]], colors: Ink) -> list[str]:
         counts = f"{one.get('in_flight', 0)} in flight", f"{one.get('idle', 0)} idle", latency
         asked = f"{one.get('requests', 0)} requests", f"{one.get('failures', 0)} failed"
         rank = f"weight {one.get('weight', 1):g}" + (f", rank {one['priority']}" if one.get("priority") else "")
-        why = one.get("why") or ""
+        probed = f"probed {one['probed_seconds']:g} s ago" if one.get("probed_seconds") is not None else ""
+        why = "; ".join(filter(None, (one.get("why"), probed)))
         rows.append((str(one.get("state", "")), one["name"], _address(one), rank, *counts, *asked, why))
     width = max((len(row[0]) for row in rows), default=0)
     # Painted after the columns are made: colors have a width of their own.

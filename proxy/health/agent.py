@@ -84,15 +84,17 @@ class Agent:
 
     @ivar share: of the configured weight.
     @ivar connections: at once; 0 for as many as configured.
+    @ivar why: the words behind what it thinks and wants.
     """
 
-    __slots__ = ("connections", "mode", "share", "word")
+    __slots__ = ("connections", "mode", "share", "why", "word")
 
     def __init__(self) -> None:
         self.share = 1.0
         self.connections = 0
         self.mode = Mode.READY
         self.word = Word.UP
+        self.why = "its agent says so"
 
     @property
     def usable(self) -> bool:
@@ -117,6 +119,8 @@ class Agent:
         if report.word is not None and report.word is not self.word:
             changes.append(Change(self.word, report.word, why))
             self.word = report.word
+        if changes or report.why:
+            self.why = why
         if report.share is not None:
             self.share = report.share
         if report.connections is not None:

@@ -24,12 +24,13 @@ class Condition:
     @param threshold: active health; None where nobody probes.
     @param ejection: passive health; None where it is switched off.
     @param agent: what stands beside it and speaks for it; None where nothing does.
+    @ivar probed_at: when a probe last ended, in seconds of the monotonic clock; None before the first.
     @ivar drained: somebody has taken it out by hand, whatever its health; see `reverseproxy drain`.
     @ivar usable: whether requests may go there.
     @ivar since: when it last became usable, in seconds of the monotonic clock; slow start counts from here.
     """
 
-    __slots__ = ("agent", "drained", "ejection", "since", "threshold", "usable")
+    __slots__ = ("agent", "drained", "ejection", "probed_at", "since", "threshold", "usable")
 
     def __init__(
         self, threshold: Threshold | None = None, ejection: Ejection | None = None, agent: Agent | None = None
@@ -37,6 +38,7 @@ class Condition:
         self.threshold = threshold
         self.ejection = ejection
         self.agent = agent
+        self.probed_at: float | None = None
         self.drained = False
         self.since = -inf
         self.usable = self._judge()
@@ -44,6 +46,7 @@ class Condition:
     def probed(self, passed: bool, why: str, now: float) -> list[Change]:
         """A probe has ended. A server that probes find well is let in again, whatever its requests did before."""
         assert self.threshold is not None
+        self.probed_at = now
         changes = [self.threshold.judge(passed, why)]
         if passed and changes[0] is not None and self.ejection is not None:
             changes.append(self.ejection.pardon("probes find it well"))
@@ -110,9 +113,13 @@ class Condition:
 
     @property
     def why(self) -> str:
-        """The words behind it."""
+        """The words behind it: of whoever decided, which need not be the probes."""
         if self.drained:
             return "by hand"
+        if self.ejection is not None and self.ejection.ejected:
+            return self.ejection.why
+        if self.agent is not None and not self.agent.usable:
+            return self.agent.why
         return "" if self.threshold is None else self.threshold.why
 
     def __repr__(self) -> str:

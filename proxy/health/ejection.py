@@ -73,7 +73,7 @@ class Company(NamedTuple):
 class Ejection:
     """The passive health of one server."""
 
-    __slots__ = ("_in_since", "_policy", "failures", "times", "until")
+    __slots__ = ("_in_since", "_policy", "failures", "times", "until", "why")
 
     def __init__(self, policy: EjectionPolicy = DEFAULT) -> None:
         self._policy = policy
@@ -84,6 +84,8 @@ class Ejection:
         self.times = 0
         #: When it may come back, in seconds of the monotonic clock; 0.0 while it is in.
         self.until = 0.0
+        #: The words of the last ejection.
+        self.why = ""
 
     @property
     def ejected(self) -> bool:
@@ -110,9 +112,9 @@ class Ejection:
         self.times += 1
         seconds = self._seconds
         self.until = now + seconds
-        words = f"{self.failures} failures in a row, out for {seconds:g} s; the last: {why}"
+        self.why = f"{self.failures} failures in a row, out for {seconds:g} s; the last: {why}"
         self.failures = 0
-        return Change(Place.IN, Place.EJECTED, words)
+        return Change(Place.IN, Place.EJECTED, self.why)
 
     def restore(self, now: float) -> Change | None:
         """Let the server back in if its time has come."""

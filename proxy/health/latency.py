@@ -33,6 +33,11 @@ class PeakEwma:
             self._seconds = self._seconds * kept + seconds * (1.0 - kept)
         self._at = now
 
+    @property
+    def seconds(self) -> float:
+        """The latency as it was when something was last seen, however long ago; 0.0 where nothing ever was."""
+        return self._seconds
+
     def at(self, now: float) -> float:
         """The latency as it looks at `now`, in seconds; 0.0 where nothing was ever seen."""
         return self._seconds * exp((self._at - now) / self._decay) if self._seconds else 0.0

@@ -331,20 +331,31 @@ class ProxyClientFactory(ClientFactory):
 
     def state(self) -> ServerState:
         """What it looks like now."""
-        drains = self._closing or not self.weight or (self.condition.drained and self.in_flight)
+        condition = self.condition
+        drains = self._closing or not self.weight or (condition.drained and self.in_flight)
         return ServerState(
             self.name,
             str(self.plan.address),
-            "draining" if drains else self.condition.word,
-            self.condition.why or self.last_change,
+            "draining" if drains else condition.word,
+            self._why(),
             self.weight / self.plan.weight_unit,
             self.priority,
             self.in_flight,
             len(self._idle),
-            round(self.latency(self.now()) * 1000, 3),
+            round(self._latency.seconds * 1000, 3),
             self.requests,
             self.failures,
+            None if condition.probed_at is None else round(self.now() - condition.probed_at, 1),
         )
+
+    def _why(self) -> str:
+        """The words behind its state."""
+        if self._closing:
+            return "taken out"
+        condition = self.condition
+        if not self.weight and condition.usable:
+            return condition.agent.why if condition.agent is not None and self._weight else "weight 0"
+        return condition.why or self.last_change
 
     def __repr__(self) -> str:
         return (

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from random import Random
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakSet
 
 from twisted.logger import Logger
 
@@ -123,6 +124,7 @@ class Pool:
         self.expecting = False
         self.unresolved = ""
         self._started = False
+        self._gone: WeakSet[ProxyClientFactory] = WeakSet()  # what is under way keeps them
         self.alarm = alarm
         self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
         self._random = random if random is not None else Random()
@@ -154,6 +156,7 @@ class Pool:
         self.servers = tuple(servers)
         for server in before.difference(self.servers):
             server.close()
+            self._gone.add(server)
         for server in self.servers:
             if server not in before:
                 server.owner = self
@@ -353,8 +356,9 @@ class Pool:
     def state(self) -> PoolState:
         """What it looks like now."""
         circuit = "" if self.breaker is None else self.breaker.state.value
-        servers = tuple(server.state() for server in self.servers)
-        return PoolState(self.name, servers, len(self._queue), self.retrying, circuit)
+        gone = sorted((server for server in self._gone if server.in_flight), key=lambda server: server.name)
+        servers = tuple(server.state() for server in (*self.servers, *gone))
+        return PoolState(self.name, servers, len(self._queue), self.retrying, circuit, self.unresolved)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name} {list(self.servers)!r} {len(self._queue)} waiting>"

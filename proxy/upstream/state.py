@@ -10,8 +10,9 @@ class ServerState(NamedTuple):
 
     @ivar state: `up`, `down`, `unknown`, `failing`, `rising`, `ejected`, `draining`, `drained`,
         `maintenance`.
-    @ivar why: the words of the last probe or of the last change.
-    @ivar latency_ms: until the head of a response, a recent value; 0.0 where nobody knows.
+    @ivar why: the words behind the state, or of the last change.
+    @ivar latency_ms: until the head of a response, as it was when one last came; 0.0 before the first.
+    @ivar probed_seconds: how long ago a probe last ended; None before the first.
     """
 
     name: str
@@ -25,12 +26,15 @@ class ServerState(NamedTuple):
     latency_ms: float
     requests: int
     failures: int
+    probed_seconds: float | None
 
 
 class PoolState(NamedTuple):
     """One upstream.
 
+    @ivar servers: at the end those that are gone from it and still have exchanges under way.
     @ivar circuit: of its breaker; "" where it has none.
+    @ivar unresolved: what is wrong with names of servers that do not resolve, else "".
     """
 
     name: str
@@ -38,3 +42,4 @@ class PoolState(NamedTuple):
     queued: int
     retrying: int
     circuit: str
+    unresolved: str

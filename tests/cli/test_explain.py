@@ -124,6 +124,15 @@ def test_many_routes_are_counted_not_listed() -> None:
     assert "r5" in render(routes(6), Ink(False))
 
 
+@pytest.mark.parametrize(("unresolved", "words"), [("there is no m.test", "unresolved  there is no m.test"),
+                                                   ("", "m.test  is looked up while the proxy runs")])  # fmt: skip
+def test_a_name_that_does_not_resolve_is_no_empty_list(unresolved: str, words: str) -> None:
+    upstream = {"name": "mail", "position": "x:1:1", "balance": "round_robin", "sticky": None, "circuit": "",
+                "queued": 0, "servers": [], "names": ["m.test"], "bounds": {}, "unresolved": unresolved}  # fmt: skip
+    said = {"request": {"method": "GET", "url": "/", "client": "x"}, "upstreams": [upstream]}
+    assert words in render(said, Ink(False), live=True)
+
+
 @pytest.mark.parametrize("arguments", [["GET", "/"], ["x.yaml", "GET"], ["a", "b", "c", "d"]])
 def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", *arguments]) == 2

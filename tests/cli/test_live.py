@@ -31,8 +31,9 @@ class Stub:
     def status(self):
         server = {"name": "http://127.0.0.1:1", "address": "127.0.0.1:1", "state": "ejected",
                   "why": "5 failures in a row", "weight": 2, "priority": 1, "in_flight": 3, "idle": 4,
-                  "latency_ms": 1.5, "requests": 60, "failures": 7}
-        pool = {"name": "api", "servers": [server], "queued": 2, "retrying": 1, "circuit": "open"}
+                  "latency_ms": 1.5, "requests": 60, "failures": 7, "probed_seconds": 3.1}
+        pool = {"name": "api", "servers": [server], "queued": 2, "retrying": 1, "circuit": "open",
+                "unresolved": "there is no api.test"}
         return {"version": "0.1.0", "pid": 7, "state": "serving", "reactor": "UVLoopReactor", "configuration": "x.yaml",
                 "reloads": {"accepted": 2, "refused": 0, "error": ""},
                 "listeners": [{"endpoint": "tcp:80", "connections": 1}], "upstreams": [pool]}
@@ -115,8 +116,9 @@ def test_status(unix: Site, capsys: pytest.CaptureFixture[str]) -> None:
         "  tcp:80  1 connection\n"
         "\n"
         "upstream api  2 queued, 1 retrying, circuit open\n"
+        "  unresolved  there is no api.test\n"
         "  ejected  http://127.0.0.1:1    weight 2, rank 1  3 in flight  4 idle  1.5 ms  60 requests  7 failed"
-        "  5 failures in a row\n"
+        "  5 failures in a row; probed 3.1 s ago\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.health.agent import Agent, Report, Word
 from proxy.health.condition import Condition
 from proxy.health.ejection import Company, Ejection, EjectionPolicy
 from proxy.health.threshold import Health, Threshold
@@ -62,6 +63,29 @@ def test_requests_that_fail_take_it_out_though_probes_pass() -> None:
     assert words(condition.restore(12.0)) == "ejected -> in: its 10 s are over"
     assert condition.usable
     assert condition.since == 12.0
+
+
+def test_who_took_it_out_says_why() -> None:
+    condition = Condition(Threshold(initial=Health.UP), Ejection(EjectionPolicy(failures=1)), Agent())
+    condition.probed(True, "status 200", 1.0)
+    condition.failed(2.0, "status 503", MANY)
+    assert (condition.word, condition.why) == (
+        "ejected",
+        "1 failures in a row, out for 10 s; the last: status 503",
+    ), "not what probes say, who find it well"
+    condition.restore(12.0)
+    assert (condition.word, condition.why) == ("up", "status 200")
+    condition.reported(Report(word=Word.DOWN, why="disk full"), 13.0)
+    condition.reported(Report(share=0.5), 14.0)
+    assert (condition.word, condition.why) == ("down", "its agent says so: disk full")
+
+
+def test_it_knows_when_it_was_probed() -> None:
+    condition = both()
+    assert condition.probed_at is None
+    condition.probed(False, "status 500", 3.0)
+    condition.failed(4.0, "refused", MANY)
+    assert condition.probed_at == 3.0
 
 
 def test_a_success_in_between_forgives() -> None:

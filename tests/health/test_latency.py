@@ -40,6 +40,14 @@ def test_a_server_that_is_avoided_is_forgotten_slowly() -> None:
     assert latency.at(200.0) < 0.001
 
 
+def test_what_was_seen_last_is_not_forgotten() -> None:
+    latency = PeakEwma(decay=10.0)
+    assert latency.seconds == 0.0
+    latency.observe(2.0, 0.0)
+    assert latency.at(100.0) < 0.001
+    assert latency.seconds == 2.0
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.0, 100.0)), min_size=1))
 def test_it_is_never_above_what_was_seen_nor_below_nothing(story: list[tuple[float, float]]) -> None:
     latency, now = PeakEwma(), 0.0

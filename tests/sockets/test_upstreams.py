@@ -16,6 +16,7 @@ import pytest
 from twisted.names import dns
 
 from tests.sockets.stage import eventually
+from tests.support.control import ask
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.proxy import RunningProxy
 
@@ -445,11 +446,11 @@ def named() -> Iterator[tuple[NameServer, list[Origin]]]:
         origin.stop()
 
 
-def named_proxy(run_proxy: Run, server: NameServer, port: int) -> RunningProxy:
+def named_proxy(run_proxy: Run, server: NameServer, port: int, more: str = "") -> RunningProxy:
     return run_proxy(
         f"resolver: {{servers: '{LOOPBACK}:{server.port}', min_ttl: 300ms, max_ttl: 300ms, timeout: 1s}}\n"
         f"upstreams: {{api: {{servers: 'http://api.test:{port}'}}}}\n"
-        "routes: [{upstream: api}]\n"
+        f"routes: [{{upstream: api}}]\n{more}"
     )
 
 
@@ -469,16 +470,21 @@ def test_servers_come_and_go_with_their_name(run_proxy: Run, named: tuple[NameSe
     assert "DNSDatagramProtocol" not in proxy.log, "no line for each question"
 
 
-def test_a_name_that_does_not_resolve_yet(run_proxy: Run, named: tuple[NameServer, list[Origin]]) -> None:
+def test_a_name_that_does_not_resolve_yet(
+    run_proxy: Run, named: tuple[NameServer, list[Origin]], tmp_path: Path
+) -> None:
     server, origins = named
     server.addresses = ()
-    proxy = named_proxy(run_proxy, server, origins[0].port)
+    socket_path = tmp_path / "control.sock"
+    proxy = named_proxy(run_proxy, server, origins[0].port, f"admin: unix:{socket_path}\n")
     with proxy.connect() as client:
         answer = client.get(b"/")
         assert answer.status == 503
         assert b"upstream.name.unresolved" in answer.body
         assert answer.field(b"Retry-After") is not None
         assert "asking again" in proxy.log
+        [upstream] = ask(socket_path, "GET", "/status")[1]["upstreams"]
+        assert (upstream["servers"], upstream["unresolved"]) == ([], "api.test has no address")
         server.addresses = ("127.0.0.2",)
         eventually(lambda: "api.test@127.0.0.2" in proxy.log)
         assert client.get(b"/").body == b"two"

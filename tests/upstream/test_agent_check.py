@@ -103,6 +103,7 @@ def test_the_end_of_the_connection_ends_the_line_too(pair: Pair) -> None:
     pair.wait(0.1)
     assert pair.shares() == {"b": 100}
     assert pair.first.state().state == "draining"
+    assert pair.first.state().why.startswith("its agent says so")
     assert pair.first.available, "those who stick to it are still let in"
     pair.says(b"ready\n")
     assert pair.shares() == {"a": 50, "b": 50}

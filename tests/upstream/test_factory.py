@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import ClientFactory
 
+from proxy.health.threshold import Threshold
 from proxy.limits import UPSTREAM_IDLE_SECONDS
 from tests.support.playbook import GET, OK, playing
 
@@ -145,6 +146,24 @@ def test_draining_it_does_the_same_until_it_is_put_back() -> None:
         assert (server.state().state, server.available, server.has_room) == ("up", True, True)
         one.says(GET)
         play.server().says(OK)
+
+
+def test_its_picture_says_what_is_behind_it() -> None:
+    with playing() as play:
+        [server] = play.servers
+        client = play.client()
+        client.says(GET)
+        play.wait(2.0)
+        play.server().says(OK)
+        play.wait(60.0)
+        assert server.state().latency_ms == 2000.0, "it took 2 s the last time, however long ago that was"
+        assert server.state().probed_seconds is None
+        server.condition.threshold = Threshold()
+        server.probed(True, "status 200")
+        play.wait(3.0)
+        assert (server.state().why, server.state().probed_seconds) == ("status 200", 3.0)
+        server.place(0, 0)
+        assert (server.state().state, server.state().why) == ("draining", "weight 0")
 
 
 def test_the_state_is_in_the_repr() -> None:

@@ -367,6 +367,18 @@ def test_an_open_circuit_says_when_it_will_try_again() -> None:
         assert play.reasons[1] == "upstream.circuit.open"
 
 
+def test_the_picture_shows_those_who_are_gone_until_they_are_done() -> None:
+    with playing(2) as play:
+        asking(play, 2)
+        [[first], [second]] = [endpoint.ends for endpoint in play.endpoints]
+        play.pool.replace(play.servers[1:])
+        shown = [(server.name, server.state, server.why, server.in_flight) for server in play.pool.state().servers]
+        assert shown == [("s2", "up", "", 1), ("s1", "draining", "taken out", 1)]
+        first.says(OK)
+        second.says(OK)
+        assert [server.name for server in play.pool.state().servers] == ["s2"]
+
+
 def test_the_picture_of_the_pool() -> None:
     with playing(2, server={"connections": 1}) as play:
         asking(play, 3)

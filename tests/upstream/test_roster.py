@@ -140,6 +140,15 @@ def test_a_name_that_does_not_resolve_is_a_503_until_it_does() -> None:
     assert isinstance(came[0], Lease)
 
 
+def test_a_name_that_does_not_resolve_is_in_the_picture_with_the_resolvers_words() -> None:
+    house = House()
+    house.resolver.says = NameGoneError("there is no api.test")
+    house.pool.start()
+    assert house.pool.state().unresolved == "there is no api.test"
+    house.learn(answer("10.0.0.1"))
+    assert house.pool.state().unresolved == ""
+
+
 def test_who_is_refused_for_a_name_learns_when_it_is_looked_up_again() -> None:
     house = House(alone=True)
     house.resolver.says = NameGoneError("there is no api.test")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from proxy.upstream.state import PoolState, ServerState
 from tests.support.playbook import GET, OK, playing
 
-SERVER = ServerState("s1", "198.51.100.1:9001", "up", "", 1, 0, 0, 0, 0.0, 0, 0)
+SERVER = ServerState("s1", "198.51.100.1:9001", "up", "", 1, 0, 0, 0, 0.0, 0, 0, None)
 
 
 def test_pictures_are_compared_by_what_they_show() -> None:
-    assert PoolState("api", (SERVER,), 0, 0, "") == PoolState("api", (SERVER,), 0, 0, "")
-    assert PoolState("api", (SERVER,), 0, 0, "") != PoolState("api", (SERVER._replace(state="down"),), 0, 0, "")
+    assert PoolState("api", (SERVER,), 0, 0, "", "") == PoolState("api", (SERVER,), 0, 0, "", "")
+    assert PoolState("api", (SERVER,), 0, 0, "", "") != PoolState("api", (SERVER._replace(state="down"),), 0, 0, "", "")
 
 
 def test_a_picture_does_not_change_when_the_pool_does() -> None:
