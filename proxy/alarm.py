@@ -2,8 +2,8 @@
 
 A connection has at most one deadline at a time, the one its state needs. Moving it is an attribute and a
 comparison: no timer is made or cancelled for a request. The wheel looks at an owner when the earliest deadline it
-was told has come; if the deadline has moved on by then, it looks again later. So a deadline is late by at most one
-tick, and never early.
+was told has come; if the deadline has moved on by then, it looks again later. So a deadline is never early,
+and late by at most two ticks: it waits for the end of its own, and the wheel need not turn at that very moment.
 """
 
 from __future__ import annotations

@@ -29,12 +29,20 @@ def made() -> tuple[Clock, Alarm, Owner]:
     return clock, Alarm(clock, clock.seconds), Owner(clock)
 
 
-def test_a_deadline_is_never_early_and_at_most_a_tick_or_two_late() -> None:
-    clock, alarm, owner = made()
-    alarm.set(owner, 1.0)
-    run(clock, 3)
-    assert len(owner.heard) == 1
-    assert 1.0 <= owner.heard[0] <= 1.0 + 2 * TICK_SECONDS
+def test_a_deadline_is_never_early_and_at_most_two_ticks_late() -> None:
+    late = []
+    for place in range(20):  # in its tick, and within the turn of the wheel, which another owner has begun
+        clock, alarm, owner = made()
+        clock.advance(0.07)
+        alarm.set(Owner(clock), 10.0)
+        clock.advance(place / 100)
+        asked = clock.seconds()
+        alarm.set(owner, 1.0)
+        run(clock, 3)
+        [heard] = owner.heard
+        late.append(round(heard - asked - 1.0, 6))
+    assert min(late) >= 0.0
+    assert TICK_SECONDS < max(late) <= 2 * TICK_SECONDS
 
 
 def test_moving_a_deadline_makes_no_timer() -> None:

@@ -51,6 +51,13 @@ def test_every_key_is_explained() -> None:
                 assert re.search(rf"[`\[{{ .]{key}[`:,\]]", PAGE), f"{one.__name__}.{key}"
 
 
+def test_every_key_of_an_upstream_is_in_its_table() -> None:
+    section = PAGE.split("\n## upstreams\n")[1].split("\n### ")[0]
+    first = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+    keys = {key.removeprefix("servers[].") for column in first for key in re.findall(r"`([^`]+)`", column)}
+    assert (upstreams.Upstream.model_fields.keys() | upstreams.Server.model_fields.keys()) - keys == {"url"}
+
+
 def test_every_warning_is_explained() -> None:
     places = ("config/lint.py", "config/lint_upstreams.py", "routing/lint.py")
     sources = [ROOT / "proxy" / place for place in places]
