@@ -112,6 +112,24 @@ def test_a_body_that_stops_is_answered_with_408(proxy: RunningProxy, stage: Stag
     eventually(lambda: b"hello" in stage.received)
 
 
+def test_events_that_stop_are_cut_where_the_configuration_says_when(proxy: RunningProxy, stage: Stage) -> None:
+    """Where it does not say so they never are; see tests/upstream/test_connection.py."""
+
+    def converse(connection: OriginConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        connection.read_head()
+
+    stage.play(converse)
+    with proxy.connect() as client:
+        client.send(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.read_until(b"data: 1\n\n\r\n")
+        began = time.monotonic()
+        assert client.is_closed()
+        check_in_time(began)
+    assert logged(proxy, "/events")["reason"] == "upstream.response.idle"
+
+
 def test_a_body_that_drips_within_its_deadline_arrives(proxy: RunningProxy, stage: Stage) -> None:
     """And the deadline of the response does not run while the request is still coming."""
 

@@ -1,4 +1,4 @@
-"""Upstreams that stay up, with real servers on loopback that die, drag, come back and move."""
+"""Upstreams that stay up, with real servers on loopback that die, drag and come back."""
 
 from __future__ import annotations
 
@@ -8,97 +8,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
-from twisted.names import dns
 
-from tests.sockets.stage import eventually
-from tests.support.control import ask
-from tests.support.ports import LOOPBACK, free_port
+from tests.sockets.origins import Origin, asked
+from tests.sockets.stage import eventually, logged
+from tests.support.origin import OriginConnection, ScriptedOrigin
+from tests.support.ports import LOOPBACK
 from tests.support.proxy import RunningProxy
+from tests.support.raw import Answer
 
 SERVERS = 3
 
-
-class Origin:
-    """A server that says its name, and does what the test has told it.
-
-    @ivar status: of every answer.
-    @ivar delay: seconds before it.
-    @ivar seen: targets of the requests that came, probes aside.
-    """
-
-    def __init__(self, name: str, host: str = LOOPBACK, port: int = 0) -> None:
-        self.name = name
-        self.host = host
-        self.port = port
-        self.status = 200
-        self.health = 200
-        self.delay = 0.0
-        self.seen: list[str] = []
-        self.cookies: list[str | None] = []
-        self._server: ThreadingHTTPServer | None = None
-        self._connections: list[socket.socket] = []
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
-    def start(self) -> None:
-        origin = self
-
-        class Answering(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                probe = self.path == "/healthz"
-                if not probe:
-                    origin.seen.append(self.path)
-                    origin.cookies.append(self.headers.get("Cookie"))
-                    time.sleep(origin.delay)
-                body = origin.name.encode()
-                with contextlib.suppress(OSError):
-                    self.send_response(origin.health if probe else origin.status)
-                    self.send_header("Content-Length", str(len(body)))
-                    if self.path == "/login":
-                        self.send_header("Set-Cookie", f"sid=x{len(origin.seen)}.{origin.name}; Path=/; HttpOnly")
-                    self.end_headers()
-                    self.wfile.write(body)
-
-            do_POST = do_GET
-
-            def log_message(self, *_: object) -> None:
-                """Nothing."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def process_request(self, request: Any, client_address: Any) -> None:
-                origin._connections.append(request)
-                super().process_request(request, client_address)
-
-            def handle_error(self, *_: object) -> None:
-                """The proxy hangs up on whom it does not need."""
-
-        self._server = Server((self.host, self.port), Answering)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        """It dies: nobody listens there any more, and its connections close."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self._connections.clear()
+Run = Callable[..., RunningProxy]
 
 
 @pytest.fixture
@@ -109,24 +32,10 @@ def origins() -> Iterator[list[Origin]]:
         server.stop()
 
 
-Run = Callable[..., RunningProxy]
-
-
 def serve(run_proxy: Run, origins: list[Origin], upstream: str, more: str = "") -> RunningProxy:
     urls = ", ".join(f"{{url: '{origin.url}', name: {origin.name}}}" for origin in origins)
     text = f"upstreams: {{api: {{servers: [{urls}], {upstream}}}}}\nroutes: [{{path: /, upstream: api}}]\n{more}"
     return run_proxy(text)
-
-
-def asked(proxy: RunningProxy, count: int) -> Counter[str]:
-    """Who answers so many requests, one after the other."""
-    names: Counter[str] = Counter()
-    with proxy.connect() as client:
-        for number in range(count):
-            answer = client.get(b"/%d" % number)
-            assert answer.status == 200, answer
-            names[answer.body.decode()] += 1
-    return names
 
 
 def test_servers_take_turns(run_proxy: Run, origins: list[Origin]) -> None:
@@ -332,6 +241,58 @@ def test_a_second_server_overtakes_a_slow_one(run_proxy: Run, origins: list[Orig
     assert time.monotonic() - began < 2.0
 
 
+def test_one_try_has_its_time_and_all_of_them_have_theirs(run_proxy: Run, origins: list[Origin]) -> None:
+    urls = ", ".join(f"'{origin.url}'" for origin in origins)
+    proxy = run_proxy(
+        "upstreams:\n"
+        f"  each: {{servers: [{urls}], retries: {{count: 2, per_try: 300ms}}, ejection: false}}\n"
+        f"  all: {{servers: [{urls}], retries: {{count: 2, per_try: 300ms, total: 500ms}}, ejection: false}}\n"
+        "routes: [{path: /each, upstream: each}, {path: /all, upstream: all}]\n"
+    )
+    origins[0].delay = origins[1].delay = 5.0
+    took, answer = timed(proxy, b"/each")
+    assert (answer.status, answer.body) == (200, b"s2")
+    assert 0.55 < took < 2.0
+    assert logged(proxy, "/each")["attempts"] == 3
+    origins[2].delay = 5.0
+    took, answer = timed(proxy, b"/all")
+    assert answer.status == 504
+    assert 0.45 < took < 2.0
+    line = logged(proxy, "/all")
+    assert line["detail"] == "no answer in 0.5 s for all tries"
+    assert line["attempts"] == 2, "it ends in the middle of the second"
+
+
+def timed(proxy: RunningProxy, target: bytes) -> tuple[float, Answer]:
+    """How long an answer takes, and the answer."""
+    with proxy.connect() as client:
+        began = time.monotonic()
+        answer = client.get(target)
+        return time.monotonic() - began, answer
+
+
+def test_a_server_says_how_long_it_keeps_connections(run_proxy: Run) -> None:
+    keeps = {"/two": b"timeout=2", "/none": b"timeout=0, max=5"}
+
+    def converse(connection: OriginConnection) -> None:
+        while head := connection.read_head():
+            said = keeps[head.split(b" ")[1].decode()]
+            connection.send(b"HTTP/1.1 200 OK\r\nKeep-Alive: %b\r\nContent-Length: 2\r\n\r\nok" % said)
+
+    with ScriptedOrigin(converse) as origin:
+        proxy = run_proxy(f"upstreams: {{api: {{servers: '{origin.url}'}}}}\nroutes: [{{upstream: api}}]\n")
+        with proxy.connect() as client:
+            assert [client.get(b"/two").status for _ in range(2)] == [200, 200]
+            time.sleep(1.0)
+            assert client.get(b"/two").status == 200
+            assert len(origin.connections) == 1
+            time.sleep(2.0)
+            assert client.get(b"/two").status == 200
+            assert len(origin.connections) == 2, "closed before the server would do it"
+            assert [client.get(b"/none").status for _ in range(3)] == [200, 200, 200]
+            assert len(origin.connections) == 4, "one that was kept, and two that are not"
+
+
 def test_a_split_has_its_shares_and_keeps_who_is_known(run_proxy: Run, origins: list[Origin]) -> None:
     stable, canary = origins[:2]
     proxy = run_proxy(
@@ -389,130 +350,3 @@ def test_a_server_on_a_unix_socket_is_probed_and_used(run_proxy: Run, tmp_path: 
     assert asked(proxy, 3) == {"unix": 3}
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-
-
-# --- names --------------------------------------------------------------------------------------------------
-
-
-class NameServer:
-    """A name server on loopback; what it knows may change.
-
-    @ivar addresses: of every name that is asked for; None for a name server that is silent.
-    """
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses: tuple[str, ...] | None = addresses
-        self.asked = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((LOOPBACK, 0))
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                data, peer = self._socket.recvfrom(4096)
-                self.asked += 1
-                if self.addresses is not None:
-                    self._socket.sendto(self._answer(data), peer)
-
-    def _answer(self, data: bytes) -> bytes:
-        message: Any = dns.Message()
-        message.fromStr(data)
-        message.answer = 1
-        [query] = message.queries
-        if query.type == dns.A:
-            message.answers = [
-                dns.RRHeader(query.name.name, dns.A, ttl=0, payload=dns.Record_A(address, 0))
-                for address in self.addresses or ()
-            ]
-        if not self.addresses:
-            message.rCode = dns.ENAME
-        return bytes(message.toStr())
-
-
-@pytest.fixture
-def named() -> Iterator[tuple[NameServer, list[Origin]]]:
-    """Two servers on one port of two loopback addresses, and a name server that knows the first."""
-    port = free_port()
-    origins = [Origin("two", "127.0.0.2", port), Origin("three", "127.0.0.3", port)]
-    server = NameServer("127.0.0.2")
-    yield server, origins
-    server.close()
-    for origin in origins:
-        origin.stop()
-
-
-def named_proxy(run_proxy: Run, server: NameServer, port: int, more: str = "") -> RunningProxy:
-    return run_proxy(
-        f"resolver: {{servers: '{LOOPBACK}:{server.port}', min_ttl: 300ms, max_ttl: 300ms, timeout: 1s}}\n"
-        f"upstreams: {{api: {{servers: 'http://api.test:{port}'}}}}\n"
-        f"routes: [{{upstream: api}}]\n{more}"
-    )
-
-
-def test_servers_come_and_go_with_their_name(run_proxy: Run, named: tuple[NameServer, list[Origin]]) -> None:
-    server, origins = named
-    proxy = named_proxy(run_proxy, server, origins[0].port)
-    assert asked(proxy, 4) == {"two": 4}
-    server.addresses = ("127.0.0.3", "127.0.0.2")
-    eventually(lambda: "api.test@127.0.0.3" in proxy.log)
-    assert asked(proxy, 10) == {"two": 5, "three": 5}
-    server.addresses = ("127.0.0.3",)
-    eventually(lambda: "is no longer behind api.test" in proxy.log)
-    assert asked(proxy, 4) == {"three": 4}
-    server.addresses = None
-    eventually(lambda: "what is known holds" in proxy.log, 10.0)
-    assert asked(proxy, 4) == {"three": 4}
-    assert "DNSDatagramProtocol" not in proxy.log, "no line for each question"
-
-
-def test_a_name_that_does_not_resolve_yet(
-    run_proxy: Run, named: tuple[NameServer, list[Origin]], tmp_path: Path
-) -> None:
-    server, origins = named
-    server.addresses = ()
-    socket_path = tmp_path / "control.sock"
-    proxy = named_proxy(run_proxy, server, origins[0].port, f"admin: unix:{socket_path}\n")
-    with proxy.connect() as client:
-        answer = client.get(b"/")
-        assert answer.status == 503
-        assert b"upstream.name.unresolved" in answer.body
-        assert answer.field(b"Retry-After") is not None
-        assert "asking again" in proxy.log
-        [upstream] = ask(socket_path, "GET", "/status")[1]["upstreams"]
-        assert (upstream["servers"], upstream["unresolved"]) == ([], "api.test has no address")
-        server.addresses = ("127.0.0.2",)
-        eventually(lambda: "api.test@127.0.0.2" in proxy.log)
-        assert client.get(b"/").body == b"two"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_localhost_is_found_whichever_family_listens(run_proxy: Run, host: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, 0), family=family)
-    except OSError:
-        pytest.skip(f"no {host} here")
-    listener.close()
-    if family == socket.AF_INET6:
-        listener = socket.create_server((host, 0), family=family)
-        port = listener.getsockname()[1]
-        threading.Thread(target=answer_once, args=(listener,), daemon=True).start()
-    else:
-        port = Origin("four").port
-    proxy = run_proxy(f"upstreams: {{api: {{servers: 'http://localhost:{port}'}}}}\nroutes: [{{upstream: api}}]\n")
-    began = time.monotonic()
-    assert asked(proxy, 1) == {"four" if family == socket.AF_INET else "six": 1}
-    assert time.monotonic() - began < 0.5
-
-
-def answer_once(listener: socket.socket) -> None:
-    with listener:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nsix")
