@@ -106,6 +106,9 @@ QUEUE_TIMEOUT = Reason("upstream.queue.timeout", 503, _UPSTREAM, "connection_lim
 CIRCUIT_OPEN = Reason("upstream.circuit.open", 503, _UPSTREAM, "destination_unavailable", "Too much of what this upstream is asked fails; it is left alone for a while.")
 TUNNEL_IDLE = Reason("tunnel.idle", 0, _PROXY, "connection_timeout", "Nothing moved through the tunnel for too long.")
 
+#: The upstream's, and yet no server's doing: none was asked.
+NOT_ASKED = frozenset({NO_SERVER, NAME_UNRESOLVED, QUEUE_FULL, QUEUE_TIMEOUT, CIRCUIT_OPEN})
+
 #: Every reason, by its code.
 REASONS: dict[str, Reason] = {value.code: value for value in list(globals().values()) if isinstance(value, Reason)}
 
@@ -136,6 +139,12 @@ class ProxyError(Exception):
         self.detail = detail
         self.retry = retry
         self.fields = fields
+
+    @property
+    def of_server(self) -> bool:
+        """Whether a server that was asked failed: what speaks against it (ejection), and against its upstream (the
+        circuit). What a client did, or left undone, does not; nor do our own refusals, for which nobody was asked."""
+        return self.reason.source is Source.UPSTREAM and self.reason not in NOT_ASKED
 
     def __str__(self) -> str:
         return f"{self.reason.code}: {self.detail or self.reason.words}"

@@ -49,6 +49,17 @@ def test_an_error_is_not_tried_again_unless_it_says_so() -> None:
     assert ProxyError(ROUTE_NONE).retry is Retry.NEVER
 
 
+def test_only_what_a_server_did_speaks_against_it() -> None:
+    against = {reason.code for reason in REASONS.values() if ProxyError(reason).of_server}
+    assert against == {
+        *("upstream.connect.refused", "upstream.connect.timeout", "upstream.connect.failed"),
+        *("upstream.tls.untrusted", "upstream.tls.name", "upstream.tls.expired", "upstream.tls.revoked"),
+        *("upstream.tls.handshake", "upstream.response.timeout", "upstream.response.idle"),
+        *("upstream.response.closed", "upstream.response.truncated", "upstream.response.invalid"),
+        *("upstream.response.head_too_large", "upstream.response.upgrade"),
+    }
+
+
 def test_an_error_travels_whole() -> None:
     # A worker process, or a pickled failure in a log, must not turn it into something else.
     error = pickle.loads(pickle.dumps(ProxyError(CONNECT_REFUSED, "x", Retry.UNSENT)))

@@ -9,27 +9,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from proxy import errors, limits
-from proxy.errors import ProxyError, Reason
+from proxy import limits
 from proxy.health.change import Change
 
 #: What a server says when it stands before something that does not work.
 GATEWAY_STATUSES = frozenset({502, 503, 504})
-
-# Failures that are the server's. A full queue and the want of any server are the upstream's as a whole.
-_OF_SERVER: frozenset[Reason] = frozenset(
-    {
-        errors.CONNECT_REFUSED,
-        errors.CONNECT_TIMEOUT,
-        errors.CONNECT_FAILED,
-        errors.RESPONSE_TIMEOUT,
-        errors.RESPONSE_IDLE,
-        errors.RESPONSE_CLOSED,
-        errors.RESPONSE_TRUNCATED,
-        errors.RESPONSE_INVALID,
-        errors.RESPONSE_HEAD_TOO_LARGE,
-    }
-)
 
 
 class EjectionPolicy(NamedTuple):
@@ -99,7 +83,7 @@ class Ejection:
             self.times = 0
 
     def failed(self, now: float, why: str, company: Company) -> Change | None:
-        """A request failed by the server's doing (`is_servers_failure`).
+        """A request failed by the server's doing (`ProxyError.of_server`).
 
         @return: the change, where it is out by it.
         """
@@ -145,8 +129,3 @@ class Ejection:
 
     def __repr__(self) -> str:
         return f"<Ejection {'out' if self.ejected else 'in'}, {self.failures} failures, {self.times} times>"
-
-
-def is_servers_failure(error: ProxyError) -> bool:
-    """Whether a failed attempt speaks against the server that it was made with."""
-    return error.reason in _OF_SERVER

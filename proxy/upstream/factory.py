@@ -17,7 +17,7 @@ from proxy.errors import ProxyError
 from proxy.health.agent import Report
 from proxy.health.change import Change
 from proxy.health.condition import Condition
-from proxy.health.ejection import Company, is_servers_failure
+from proxy.health.ejection import Company
 from proxy.health.idle import IdleTimeout
 from proxy.health.latency import PeakEwma
 from proxy.upstream.connection import UpstreamConnection
@@ -207,7 +207,7 @@ class ProxyClientFactory(ClientFactory):
 
     def failed(self, error: ProxyError) -> None:
         """A request failed. Only what is the server's doing counts against it."""
-        if is_servers_failure(error):
+        if error.of_server:
             self.refused(str(error))
 
     def refused(self, why: str) -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import CONNECT_REFUSED, NO_SERVER, QUEUE_FULL, REQUEST_INVALID, RESPONSE_CLOSED, ProxyError, Reason
-from proxy.health.ejection import Company, Ejection, EjectionPolicy, Place, is_servers_failure
+from proxy.health.ejection import Company, Ejection, EjectionPolicy, Place
 
 PLENTY = Company(total=10, ejected=0, available=9)
 
@@ -102,20 +101,6 @@ def test_the_policy_can_be_another() -> None:
     server.restore(1.0)
     fail(server, 1.0, 1)
     assert server.until == 2.5
-
-
-@pytest.mark.parametrize(
-    ("reason", "counts"),
-    [
-        (CONNECT_REFUSED, True),
-        (RESPONSE_CLOSED, True),
-        (NO_SERVER, False),
-        (QUEUE_FULL, False),
-        (REQUEST_INVALID, False),
-    ],
-)
-def test_only_what_a_server_did_speaks_against_it(reason: Reason, counts: bool) -> None:
-    assert is_servers_failure(ProxyError(reason)) is counts
 
 
 @given(st.integers(1, 6), st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.floats(0.0, 30.0)), max_size=200))

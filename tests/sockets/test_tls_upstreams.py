@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from twisted.names import dns
 
-from tests.sockets.stage import logged
+from tests.sockets.stage import eventually, logged
 from tests.sockets.test_tls import run, start
 from tests.support.authority import Authority, Issued
 from tests.support.nginx import start_nginx
@@ -174,6 +174,30 @@ routes: [{{path: /, upstream: asks}}]
     listening.close()
     assert (answer.status, line["reason"]) == (502, "upstream.tls.handshake")
     assert "certificate" in line["detail"] or "handshake failure" in line["detail"]
+
+
+def test_a_server_that_is_not_believed_is_left_alone(authority: Authority, park: ProcessPark, run: Run) -> None:
+    good = tls_nginx(park, authority.issue("localhost", file="beside"))
+    bad = tls_nginx(park, authority.issue("localhost", file="of-itself", self_signed=True))
+    port = free_port()
+    proxy = run(
+        f"""
+listen: tcp:{port}:interface={LOOPBACK}
+upstreams:
+  api:
+    servers: [{{url: "https://localhost:{good}", name: good}}, {{url: "https://localhost:{bad}", name: bad}}]
+    tls: {{ca: {authority.ca}}}
+    ejection: {{failures: 2}}
+    retries: {{count: 1, budget: 100%}}
+routes: [{{path: /, upstream: api}}]
+""",
+        port,
+    )
+    with proxy.connect() as client:
+        for _ in range(12):
+            assert client.get(b"/").status == 200
+    eventually(lambda: "2 failures in a row, out for 10 s; the last: upstream.tls.untrusted" in proxy.log)
+    assert proxy.log.count("in -> ejected") == 1
 
 
 # --- sessions ---------------------------------------------------------------------------------------------

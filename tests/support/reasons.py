@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.errors import REASONS, Reason, Retry, Source
+from proxy.errors import NOT_ASKED, REASONS, Reason, Retry, Source
 from tests.support.proxy import ROOT
 
 PAGE = ROOT / "docs" / "reasons.md"
@@ -30,6 +30,17 @@ _SOURCES = {
     Source.PROXY: "The proxy, its routes and gates",
     Source.UPSTREAM: "The upstream",
 }
+
+_BLAME = """
+## What speaks against a server
+
+What stands in the last table is a failure of the server that was asked ([ejection](configuration.md#health), its
+counter) and of its upstream (the circuit breaker). Not so where no server was asked:
+
+{not_asked}
+
+What a client did or left undone, a gate, and the proxy itself speak against nobody.
+"""
 
 _RETRIES = f"""
 ## When a failure is tried again
@@ -61,6 +72,8 @@ def _lines() -> Iterator[str]:
         yield "|---|---|---|---|"
         yield from (_row(reason) for reason in REASONS.values() if reason.source is source)
         yield ""
+    not_asked = "\n".join(f"- `{reason.code}`" for reason in REASONS.values() if reason in NOT_ASKED)
+    yield _BLAME.format(not_asked=not_asked).strip() + "\n"
     yield _RETRIES.strip() + "\n"
 
 
