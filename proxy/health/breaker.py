@@ -96,7 +96,7 @@ class Breaker:
     def ended(self, now: float, passed: bool | None, trial: bool = False) -> Change | None:
         """An admitted request is over.
 
-        @param passed: whether it went well; None where nobody can say: the client left.
+        @param passed: whether it went well; None where nobody can say: no server was asked, or the client broke it off.
         @param trial: what `Admission.trial` said. While half open only trials count: others are from before.
         """
         if self.state is Circuit.CLOSED:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any
 
 from proxy.balance.view import Stickiness
-from proxy.errors import CLIENT_CLOSED, INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
+from proxy.errors import INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import within
 from proxy.flow.replay import Replay
 from proxy.health.ejection import GATEWAY_STATUSES
@@ -68,7 +68,7 @@ class Forward:
             response = await self._within_total(exchange, upgrade)
             passed = response.head.status not in GATEWAY_STATUSES
         except ProxyError as error:
-            passed = None if error.reason is CLIENT_CLOSED else False
+            passed = False if error.of_server else None
             raise
         finally:
             pool.ended(passed, trial)

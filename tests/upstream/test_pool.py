@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
-from proxy.health.breaker import Breaker, BreakerPolicy
+from proxy.health.breaker import Breaker, BreakerPolicy, Circuit
 from proxy.limits import REPLAY_BYTES
 from proxy.message import Deadlines
 from proxy.policy.retry import RetryPolicy
@@ -320,6 +320,61 @@ def test_retries_have_a_budget() -> None:
             play.server().says(OK)
         assert play.pool.retrying == 0
         assert sorted(status_of(client.takes()) for client in clients) == [200] * 3 + [502] * 7
+
+
+# --- the circuit ------------------------------------------------------------------------------------------------
+
+
+def with_breaker(play: Play) -> Breaker:
+    """One that a single failure opens."""
+    breaker = play.pool.breaker = Breaker(BreakerPolicy(ratio=0.5, minimum=1))
+    play.pool.guarded = True
+    return breaker
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (CHUNKED + b"oh no\r\n", "client.request.framing"),
+        (CHUNKED + b"40\r\n" + b"x" * 64 + b"\r\n", "limit.body"),
+        (CHUNKED + b"2\r\nh", "client.body.timeout"),
+    ],
+)
+def test_what_a_client_does_opens_no_circuit(said: bytes, reason: str) -> None:
+    with playing(body_limit=50) as play:
+        breaker = with_breaker(play)
+        play.client().says(said)
+        play.wait(70.0)
+        assert play.reasons == [reason]
+        assert breaker.state is Circuit.CLOSED
+
+
+def test_what_we_refuse_ourselves_opens_no_circuit() -> None:
+    with playing(server={"connections": 1}, pool={"queue": 1, "queue_seconds": 5.0}) as play:
+        breaker = with_breaker(play)
+        clients = asking(play, 3)
+        play.wait(5.5)
+        assert play.reasons == ["upstream.queue.full", "upstream.queue.timeout"]
+        assert breaker.state is Circuit.CLOSED
+        play.server().says(OK)
+        clients[0].hears(OK)
+        play.pool.replace(())
+        asking(play, 1)
+        assert play.reasons[-1] == "upstream.none_available"
+        assert breaker.state is Circuit.CLOSED
+
+
+def test_what_the_upstream_does_opens_it() -> None:
+    with playing(pool={"retry": RetryPolicy(retries=0)}) as play:
+        breaker = with_breaker(play)
+        asking(play, 1)
+        play.server().leaves()
+        assert breaker.state is Circuit.OPEN
+        asking(play, 1)
+        assert play.reasons == ["upstream.response.closed", "upstream.circuit.open"]
 
 
 # --- servers come and go ----------------------------------------------------------------------------------------
