@@ -13,22 +13,55 @@ from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import Generic, NamedTuple
 
-from proxy.balance.view import Balancer, FrozenServer, S
+from proxy.balance.view import Balancer, S
+
+
+class Regardless(Generic[S]):
+    """A server as it looks in a panic: whoever has room is available, and nobody starts slowly.
+
+    One for as long as the server is in its tier: a ring of hashes over other objects would be built anew.
+    """
+
+    __slots__ = ("name", "priority", "server", "weight")
+
+    since = float("-inf")
+
+    def __init__(self, server: S) -> None:
+        self.server = server
+        self.name = server.name
+        self.weight = server.weight
+        self.priority = server.priority
+
+    @property
+    def in_flight(self) -> int:
+        return self.server.in_flight
+
+    @property
+    def available(self) -> bool:
+        return self.server.has_room
+
+    @property
+    def has_room(self) -> bool:
+        return self.server.has_room
+
+    def latency(self, now: float) -> float:
+        return self.server.latency(now)
 
 
 class _Tier(NamedTuple, Generic[S]):
-    """The servers of one priority, and their own balancer."""
+    """The servers of one priority, and their own balancer; and both for a panic."""
 
     servers: tuple[S, ...]
     balancer: Balancer[S]
-    in_panic: Balancer[FrozenServer]
+    regardless: tuple[Regardless[S], ...]
+    in_panic: Balancer[Regardless[S]]
 
 
 class Tiers(Generic[S]):
     """The whole choice for one upstream.
 
     @param make: makes a balancer; each tier has its own.
-    @param make_for_panic: the same, over frozen views.
+    @param make_for_panic: the same, over servers regardless of their health.
     @param panic: None for never; else the part of a tier's servers that must be available, or health is ignored: with
         0.0 it is ignored when none is.
     """
@@ -38,7 +71,7 @@ class Tiers(Generic[S]):
     def __init__(
         self,
         make: Callable[[], Balancer[S]],
-        make_for_panic: Callable[[], Balancer[FrozenServer]],
+        make_for_panic: Callable[[], Balancer[Regardless[S]]],
         panic: float | None = None,
     ) -> None:
         self._make = make
@@ -78,13 +111,11 @@ class Tiers(Generic[S]):
         return self._last_resort(key, now, random)
 
     def _in_tiers(self, servers: Sequence[S]) -> tuple[_Tier[S], ...]:
-        priorities = sorted({server.priority for server in servers})
-        return tuple(
-            _Tier(
-                tuple(server for server in servers if server.priority == priority), self._make(), self._make_for_panic()
-            )
-            for priority in priorities
-        )
+        return tuple(self._tier(servers, priority) for priority in sorted({server.priority for server in servers}))
+
+    def _tier(self, servers: Sequence[S], priority: int) -> _Tier[S]:
+        members = tuple(server for server in servers if server.priority == priority)
+        return _Tier(members, self._make(), tuple(map(Regardless, members)), self._make_for_panic())
 
     def _panics(self, tier: _Tier[S]) -> bool:
         available = sum(server.available for server in tier.servers)
@@ -102,11 +133,7 @@ class Tiers(Generic[S]):
     def _ignore_health(
         self, tier: _Tier[S], key: bytes | None, now: float, random: Random, tried: Collection[S]
     ) -> S | None:
-        """The same choice, over views in which whoever has room is available."""
-        by_name = {server.name: server for server in tier.servers if server.has_room and server not in tried}
-        views = tuple(
-            FrozenServer(name, server.weight, server.priority, server.in_flight, seconds=server.latency(now))
-            for name, server in by_name.items()
-        )
-        chosen = tier.in_panic.choose(views, key, now, random)
-        return by_name[chosen.name] if chosen is not None else None
+        """The same choice, where whoever has room is available."""
+        failed = [view for view in tier.regardless if view.server in tried] if tried else ()
+        chosen = tier.in_panic.choose(tier.regardless, key, now, random, failed)
+        return chosen.server if chosen is not None else None

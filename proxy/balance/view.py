@@ -44,7 +44,7 @@ class ServerView(Protocol):
 
 
 class FrozenServer(NamedTuple):
-    """A `ServerView` that stands still: for tests, for panics, for explaining."""
+    """A `ServerView` that stands still: for tests, for explaining."""
 
     name: str
     weight: int = 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
 from proxy.balance.catalog import NAMES, tiers
+from proxy.balance.consistent_hash import ConsistentHash
 from proxy.balance.tiers import Tiers
-from tests.balance.fleet import NOW, LiveServer
+from tests.balance.fleet import NOW, LiveServer, fleet
 
 LAYOUT = (("a", 0), ("b", 0), ("backup", 1), ("last", 2))
 
@@ -86,3 +88,31 @@ def test_each_tier_keeps_its_own_turns() -> None:
 def test_without_servers_there_is_none() -> None:
     for panic in (None, 0.0, 0.5):
         assert choice_of("round_robin", panic).choose((), None, NOW, Random(1)) is None
+
+
+@pytest.mark.parametrize(("panic", "rings"), [(0.0, 2), (1.0, 1)])
+def test_a_panic_builds_no_ring_for_each_request(monkeypatch: pytest.MonkeyPatch, panic: float, rings: int) -> None:
+    built: list[int] = []
+    build = ConsistentHash._build
+
+    def counted(ring: ConsistentHash[Any], servers: Any) -> None:
+        built.append(len(servers))
+        build(ring, servers)
+
+    monkeypatch.setattr(ConsistentHash, "_build", counted)
+    servers, choice = fleet(1, 1, 1), choice_of("hash", panic)
+    for server in servers:
+        server.available = False
+    keys = [b"key-%d" % number for number in range(40)]
+    owners = [str(choice.choose(servers, key, NOW, Random(1))) for key in keys]
+    assert built == [3] * rings
+    servers[0].has_room = False
+    without = [str(choice.choose(servers, key, NOW, Random(1))) for key in keys]
+    assert built == [3] * rings, "who has no room is passed by"
+    assert all(now == before for now, before in zip(without, owners, strict=True) if before != "a")
+    assert "a" in owners
+    assert "a" not in without
+    if panic:
+        assert str(choice.choose(servers, keys[0], NOW, Random(1), servers[1:2])) == "c", "and who was tried"
+    choice.choose(servers[:2], keys[0], NOW, Random(1))
+    assert built == [3] * rings + [2] * rings
