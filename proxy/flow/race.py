@@ -1,9 +1,9 @@
-"""Coroutines at the same time: the first result counts. And one alone, that may not take for ever."""
+"""Coroutines at the same time: the first good result counts. And one alone, that may not take for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -11,22 +11,36 @@ from proxy.alarm import NEVER, Alarm
 from proxy.flow.walk import Promise, Walk
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 #: The wheel is up to two ticks late, 0.2 s: a hedge after 20 ms would go out ten times too late.
 EXACT_BELOW_SECONDS = 1.0
+
+
+class Referee(Protocol[T_contra]):
+    """Knows a good result."""
+
+    def is_good(self, result: T_contra) -> bool:
+        """Whether it wins at once. One that is not is only good enough when nothing better comes."""
+
+    def unused(self, result: T_contra) -> None:
+        """Nobody will have it."""
 
 
 class Race(Generic[T]):
     """Some coroutines, of which one is to give a result.
 
     @param beaten: raised in those that are too late; see `Walk.cancel`.
+    @param referee: None where every result is good.
     @ivar running: how many are still under way.
     """
 
-    def __init__(self, alarm: Alarm, beaten: BaseException) -> None:
+    def __init__(self, alarm: Alarm, beaten: BaseException, referee: Referee[T] | None = None) -> None:
         self.deadline = self.look_at = NEVER
         self._alarm = alarm
         self._beaten = beaten
+        self._referee = referee
+        self._poor: list[T] = []  # what is good enough if nothing better comes: one, at most
         self._first: Promise[T] = Promise()
         self._walks: list[Walk[T]] = []
         self._then: Callable[[], None] | None = None
@@ -64,15 +78,15 @@ class Race(Generic[T]):
             self._then()
 
     def give_up(self, error: BaseException) -> None:
-        """There will be no result: whoever waits for it gets `error`, and so do those that are under way."""
+        """There will be no other result: whoever waits for one gets what is there, or `error`, as do all that are under
+        way."""
         self._stop(error)
-        if not self._first.settled:
-            self._first.fail(error)
+        self._settle(error)
 
     async def result(self) -> T:
-        """The first result.
+        """The first good result; or the last of the others, when nothing is under way any more.
 
-        @raise Exception: what the last one raised, when none is left.
+        @raise Exception: what the last one raised, when there is none.
         """
         try:
             return await self._first
@@ -80,6 +94,8 @@ class Race(Generic[T]):
             self._then = None
             self._stop_waiting()
             self._stop(self._beaten)
+            self._drop_poor()
+            self._referee = None  # who may hold this race
 
     def _stop(self, error: BaseException) -> None:
         walks, self._walks = self._walks, []
@@ -88,12 +104,29 @@ class Race(Generic[T]):
 
     def _done(self, walk: Walk[T], result: T) -> None:
         self._walks.remove(walk)
-        self._first.keep(result)
+        if self._walks and self._referee is not None and not self._referee.is_good(result):
+            self._drop_poor()
+            self._poor.append(result)
+        else:
+            self._first.keep(result)
 
     def _failed(self, walk: Walk[T], error: BaseException) -> None:
         self._walks.remove(walk)
-        if not self._walks and not self._first.settled:
+        if not self._walks:
+            self._settle(error)
+
+    def _settle(self, error: BaseException) -> None:
+        """Nothing is under way any more."""
+        if self._first.settled:
+            return
+        if self._poor:
+            self._first.keep(self._poor.pop())
+        else:
             self._first.fail(error)
+
+    def _drop_poor(self) -> None:
+        if self._poor and self._referee is not None:
+            self._referee.unused(self._poor.pop())
 
     def __repr__(self) -> str:
         return f"<Race of {len(self._walks)}>"

@@ -32,7 +32,7 @@ class Hedge:
         self._alarm = alarm
 
     async def __call__(self, exchange: Exchange, tried: list[ProxyClientFactory], upgrade: bytes) -> Response:
-        """The first answer.
+        """The first answer that would not be tried again, if there is one.
 
         @raise ProxyError: there is none, or not in time.
         """
@@ -53,7 +53,7 @@ class _Heat:
         self._hedged = False
         self._first_sent_at = 0.0
         # The server that is too late has done nothing wrong: the reason speaks against nobody.
-        self._race: Race[Response] = Race(alarm, ProxyError(INTERNAL, "another server was faster"))
+        self._race: Race[Response] = Race(alarm, ProxyError(INTERNAL, "another server was faster"), self)
 
     async def run(self, upgrade: bytes) -> Response:
         retry = self._pool.plan.retry
@@ -91,6 +91,14 @@ class _Heat:
     def _late(self) -> None:
         seconds = self._pool.plan.retry.per_try
         self._race.give_up(ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT))
+
+    def is_good(self, response: Response) -> bool:
+        """Asked by the race: a status that counts as a failure of the try does not beat what the other may say."""
+        return response.head.status not in self._pool.plan.retry.statuses
+
+    def unused(self, response: Response) -> None:
+        """Told by the race: the other's was better."""
+        response.body.stop()
 
     def _note(self) -> None:
         """Both have written into the record: what stands there at the end is the one that answered."""

@@ -152,3 +152,72 @@ def test_long_times_hang_on_the_wheel(track: Track) -> None:
     track.wait(2)
     assert len(came) == 1
     assert 1.0 <= came[0] <= 1.25
+
+
+# --- results that are not good --------------------------------------------------------------------------------
+
+
+class Picky:
+    """Small letters are not good."""
+
+    def __init__(self) -> None:
+        self.thrown_away: list[str] = []
+
+    def is_good(self, result: str) -> bool:
+        return result.isupper()
+
+    def unused(self, result: str) -> None:
+        self.thrown_away.append(result)
+
+
+@pytest.fixture
+def picky(track: Track) -> Picky:
+    referee = Picky()
+    track.race = Race(track.alarm, BeatenError(), referee)
+    return referee
+
+
+def test_a_poor_result_does_not_beat_a_good_one(track: Track, picky: Picky) -> None:
+    one, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    two.keep("poor")
+    assert track.came == []
+    one.keep("GOOD")
+    assert track.came == ["GOOD"]
+    assert picky.thrown_away == ["poor"]
+
+
+def test_a_poor_result_is_better_than_none(track: Track, picky: Picky) -> None:
+    one, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    two.keep("poor")
+    one.fail(ValueError())
+    assert track.came == ["poor"]
+    assert picky.thrown_away == []
+
+
+def test_of_two_poor_results_the_last_one_counts(track: Track, picky: Picky) -> None:
+    one, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    two.keep("first")
+    one.keep("last")
+    assert track.came == ["last"]
+    assert picky.thrown_away == ["first"]
+
+
+def test_giving_up_leaves_the_poor_result(track: Track, picky: Picky) -> None:
+    _, two = track.enter(), track.enter()
+    track.watch(track.race.result())
+    two.keep("poor")
+    track.race.give_up(LateError())
+    assert track.came == ["poor"]
+    assert track.raised == [LateError]
+
+
+def test_a_poor_result_goes_with_whoever_waited(track: Track, picky: Picky) -> None:
+    _, two = track.enter(), track.enter()
+    waiting = track.watch(track.race.result())
+    two.keep("poor")
+    waiting.cancel(RuntimeError())
+    assert picky.thrown_away == ["poor"]
+    assert track.raised == [BeatenError]

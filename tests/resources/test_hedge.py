@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from proxy.policy.retry import RetryPolicy
+from tests.support.ends import End
 from tests.support.playbook import GET, OK, Play, playing
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
@@ -21,7 +22,7 @@ def dialed(play: Play) -> set[str]:
 
 @contextmanager
 def hedging(servers: int = 2, per_try: float = 0.0, retries: int = 1, minimum: int = 3) -> Iterator[Play]:
-    retry = RetryPolicy(retries, hedge_after=SECONDS, per_try=per_try, minimum=minimum)
+    retry = RetryPolicy(retries, frozenset({503}), hedge_after=SECONDS, per_try=per_try, minimum=minimum)
     with playing(servers, pool={"retry": retry}) as play:
         yield play
 
@@ -136,6 +137,64 @@ def test_two_failures_are_one_error() -> None:
         play.turn()
         assert client.takes().startswith(b"HTTP/1.1 502 ")
         assert play.reasons == ["upstream.response.closed"]
+
+
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbu"
+
+
+def hedged(play: Play) -> tuple[End, End, End]:
+    """A client, and the two servers that it waits for."""
+    client = play.client()
+    client.says(GET)
+    first = play.server()
+    play.wait(SECONDS + 0.2)
+    return client, first, play.server()
+
+
+def test_a_status_that_would_be_tried_again_does_not_overtake() -> None:
+    with hedging() as play:
+        client, first, second = hedged(play)
+        second.says(BUSY)
+        client.hears_nothing()
+        first.says(OK)
+        client.hears(OK)
+        assert second.was_cut
+        assert play.record.status == 200
+        assert play.record.server == next(s.name for s in play.servers if not s.failures)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_it_is_the_answer_if_nothing_better_comes(late: bool) -> None:
+    with hedging(per_try=2.0) as play:
+        client, first, second = hedged(play)
+        second.says(BUSY)
+        if late:
+            play.wait(2.0)
+            assert first.was_cut
+        else:
+            first.leaves()
+        second.says(b"sy")
+        client.hears(BUSY + b"sy")
+        assert play.record.attempts == 2
+
+
+def test_of_two_such_answers_the_later_one_counts() -> None:
+    with hedging() as play:
+        client, first, second = hedged(play)
+        second.says(BUSY)
+        first.says(BUSY + b"sy")
+        client.hears(BUSY + b"sy")
+        assert second.was_cut
+
+
+def test_a_client_that_leaves_takes_the_kept_answer_with_it() -> None:
+    with hedging() as play:
+        client, first, second = hedged(play)
+        second.says(BUSY)
+        client.leaves()
+        play.turn()
+        assert first.was_cut
+        assert second.was_cut
 
 
 def test_a_client_that_leaves_takes_both_with_it() -> None:
