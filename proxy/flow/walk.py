@@ -73,7 +73,9 @@ class Walk(Generic[T]):
         cancelled; either may happen inside `start`.
     """
 
-    __slots__ = ("_coroutine", "_done", "_failed", "_waiting")
+    __slots__ = ("_cancelled_for", "_coroutine", "_done", "_failed", "_waiting")
+
+    _cancelled_for: BaseException  # set by `cancel` only
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class Walk(Generic[T]):
         self._waiting = None
         try:
             if isinstance(answer, Failure):  # only a Deferred says this; a promise raises by itself
+                if self._failed is _ignore and answer.value is not None:
+                    answer.value.__cause__ = self._cancelled_for
                 waiting = answer.throwExceptionIntoGenerator(self._coroutine)
             else:
                 waiting = self._coroutine.send(None)
@@ -109,7 +113,7 @@ class Walk(Generic[T]):
 
     def cancel(self, error: BaseException) -> None:
         """Nobody waits for the result any more. The coroutine learns it where it stands, so that it can clean up:
-        `error` is raised from a promise, `CancelledError` from a Deferred."""
+        `error` is raised from a promise, from a Deferred `CancelledError` whose cause it is."""
         waiting, self._waiting = self._waiting, None
         self._done = self._failed = _ignore
         if isinstance(waiting, Promise):
@@ -117,6 +121,7 @@ class Walk(Generic[T]):
             waiting.fail(error)
             self._step(None)
         elif waiting is not None:
+            self._cancelled_for = error
             waiting.cancel()
 
 

@@ -57,6 +57,7 @@ class _Heat:
 
     async def run(self, upgrade: bytes) -> Response:
         retry = self._pool.plan.retry
+        self._exchange.record.server = ""  # nothing of this try is sent
         if retry.hedge_after and self._may_hedge(upgrade):
             self._race.after(retry.hedge_after, self._hedge)
         else:
@@ -90,7 +91,12 @@ class _Heat:
 
     def _late(self) -> None:
         seconds = self._pool.plan.retry.per_try
-        self._race.give_up(ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT))
+        if self._exchange.record.server:
+            late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT)
+        else:
+            names = ", ".join(server.name for server in self._tried[self._before :]) or "any server"
+            late = ProxyError(RESPONSE_TIMEOUT, f"no connection to {names} in {seconds:g} s for one try", Retry.UNSENT)
+        self._race.give_up(late)
 
     def is_good(self, response: Response) -> bool:
         """Asked by the race: a status that counts as a failure of the try does not beat what the other may say."""

@@ -188,8 +188,10 @@ class ProxyClientFactory(ClientFactory):
         self.requests += 1
         try:
             made = await self._endpoint.connect(self)
-        except (CancelledError, ConnectingCancelledError):  # Twisted's endpoints raise the second
+        except (CancelledError, ConnectingCancelledError) as cancelled:  # Twisted's endpoints raise the second
             self._free()
+            if isinstance(cancelled.__cause__, ProxyError):
+                raise cancelled.__cause__ from None  # it knows whether the server is to blame
             raise
         except Exception as error:
             self._free()

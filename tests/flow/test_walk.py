@@ -99,18 +99,19 @@ def test_cancelling_lets_the_coroutine_clean_up_and_tells_nobody() -> None:
 
 
 def test_cancelling_reaches_a_deferred() -> None:
-    ends, cleaned = Ends(), []
+    ends, causes = Ends(), []
     deferred: Deferred[int] = Deferred()
 
     async def holding() -> None:
         try:
             await deferred
-        except CancelledError:
-            cleaned.append("cancelled")
+        except CancelledError as error:
+            causes.append(error.__cause__)
             raise
 
-    ends.walk(holding()).cancel(ProxyError(CLIENT_CLOSED))
-    assert cleaned == ["cancelled"]
+    left = ProxyError(CLIENT_CLOSED)
+    ends.walk(holding()).cancel(left)
+    assert causes == [left]
     assert (ends.done, ends.failed) == ([], [])
 
 

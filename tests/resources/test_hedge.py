@@ -234,6 +234,37 @@ def test_a_request_that_a_server_may_have_seen_is_not_repeated_though_late() -> 
         assert play.reasons == ["upstream.response.timeout"]
 
 
+@pytest.mark.parametrize("request_", [GET, POST])
+def test_a_server_that_cannot_be_reached_in_time_for_one_try_is_to_blame(request_: bytes) -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
+        for endpoint in play.endpoints:
+            endpoint.silent = True
+        client = play.client()
+        client.says(request_)
+        [silent] = [endpoint for endpoint in play.endpoints if endpoint.dialed]
+        [other] = [endpoint for endpoint in play.endpoints if not endpoint.dialed]
+        other.silent = False
+        play.wait(1.2)
+        assert silent.given_up == 1
+        server = play.server()
+        server.hears(request_)
+        server.says(OK)
+        client.hears(OK)
+        to_blame = play.servers[play.endpoints.index(silent)]
+        assert [server.failures for server in play.servers if server is not to_blame] == [0]
+        assert to_blame.failures == 1
+
+
+def test_a_client_that_leaves_while_a_server_is_dialed_blames_nobody() -> None:
+    with playing(1, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
+        play.endpoint.silent = True
+        client = play.client()
+        client.says(GET)
+        client.leaves()
+        assert play.endpoint.given_up == 1
+        assert play.servers[0].failures == 0
+
+
 def test_all_tries_together_have_a_deadline() -> None:
     with playing(5, pool={"retry": RetryPolicy(4, per_try=1.0, total=2.5)}) as play:
         client = play.client()
@@ -265,3 +296,4 @@ def test_a_total_deadline_ends_the_wait_for_a_connection_as_well() -> None:
         assert client.takes().startswith(b"HTTP/1.1 504 ")
         assert play.endpoint.given_up == 1
         assert play.in_flight == 0
+        assert play.servers[0].failures == 1
