@@ -60,8 +60,13 @@ class Condition:
     def passed(self, now: float) -> None:
         """A request went well."""
         ejection = self.ejection
-        if ejection is not None and (ejection.failures or ejection.times):
+        if ejection is not None and (ejection.failures or ejection.times or ejection.forgiven):
             ejection.passed(now)
+
+    def take_back(self) -> None:
+        """What went well last did not go well in the end; a failure follows."""
+        if self.ejection is not None:
+            self.ejection.take_back()
 
     def failed(self, now: float, why: str, company: Company) -> list[Change]:
         """A request failed by the server's doing."""

@@ -57,13 +57,15 @@ class Company(NamedTuple):
 class Ejection:
     """The passive health of one server."""
 
-    __slots__ = ("_in_since", "_policy", "failures", "times", "until", "why")
+    __slots__ = ("_in_since", "_policy", "failures", "forgiven", "times", "until", "why")
 
     def __init__(self, policy: EjectionPolicy = DEFAULT) -> None:
         self._policy = policy
         self._in_since = 0.0
         #: Failures in a row.
         self.failures = 0
+        #: How many the last success has made up for.
+        self.forgiven = 0
         #: How often it has been ejected without a good time in between.
         self.times = 0
         #: When it may come back, in seconds of the monotonic clock; 0.0 while it is in.
@@ -78,9 +80,15 @@ class Ejection:
 
     def passed(self, now: float) -> None:
         """A request went well. A server that has been in for as long as it was out last starts from the beginning."""
-        self.failures = 0
+        self.forgiven, self.failures = self.failures, 0
         if self.times and not self.ejected and now >= self._in_since + self._seconds:
             self.times = 0
+
+    def take_back(self) -> None:
+        """The last success was none: a response is one when its head comes, and may still break off in its body.
+        Without this a server that breaks off in all of them would never fail twice in a row."""
+        self.failures += self.forgiven
+        self.forgiven = 0
 
     def failed(self, now: float, why: str, company: Company) -> Change | None:
         """A request failed by the server's doing (`ProxyError.of_server`).

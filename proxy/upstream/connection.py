@@ -364,8 +364,8 @@ class UpstreamConnection(Protocol):
         sink = self._body_over()
         self._state = CLOSED
         self._request.drop()
-        if answer is not None:
-            answer.fail(error)
+        if answer is not None or (self._reading and self._request.sent):  # else the server may have tired of the client
+            (answer.fail if answer is not None else self._home.broke_off)(error)
         if sink is not None:
             sink.body_failed(error)
 

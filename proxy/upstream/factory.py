@@ -286,6 +286,12 @@ class ProxyClientFactory(ClientFactory):
         self._idle.append(connection)
         self._free()
 
+    def broke_off(self, error: ProxyError) -> None:
+        """What had counted as an answer when its head came is none, if that is the server's doing."""
+        if error.of_server:
+            self.condition.take_back()
+            self.refused(str(error))
+
     def gone(self, connection: UpstreamConnection) -> None:
         """It can carry no more exchanges: told as soon as that is known, and again when the socket is closed."""
         if connection.leased:

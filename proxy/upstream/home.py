@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.errors import ProxyError
+
 if TYPE_CHECKING:
     from proxy.upstream.connection import UpstreamConnection
 
@@ -13,6 +15,9 @@ class Home(Protocol):
 
     def released(self, connection: UpstreamConnection) -> None:
         """It is IDLE again, and fit for another request."""
+
+    def broke_off(self, error: ProxyError) -> None:
+        """The body of a response will not be complete, and nobody held it back, or owed it the rest of the request."""
 
     def gone(self, connection: UpstreamConnection) -> None:
         """It will carry no more exchanges."""

@@ -147,6 +147,9 @@ class _ProbeFactory(Factory):
     def released(self, connection: UpstreamConnection) -> None:
         connection.close()
 
+    def broke_off(self, error: ProxyError) -> None:
+        """The prober learns it by the body."""
+
     def gone(self, connection: UpstreamConnection) -> None:
         """Nobody counts it."""
 

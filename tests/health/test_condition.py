@@ -96,6 +96,15 @@ def test_a_success_in_between_forgives() -> None:
     assert condition.usable
 
 
+def test_unless_it_is_taken_back() -> None:
+    condition = both()
+    condition.failed(1.0, "refused", MANY)
+    condition.passed(2.0)
+    condition.take_back()
+    assert "2 failures in a row" in words(condition.failed(3.0, "broke off", MANY))
+    Condition().take_back()
+
+
 def test_probes_that_bring_it_up_end_its_ejection() -> None:
     condition = both()
     condition.failed(1.0, "refused", MANY)

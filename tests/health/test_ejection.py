@@ -35,6 +35,28 @@ def test_one_that_goes_well_breaks_the_row() -> None:
         server.passed(0.0)
 
 
+def test_a_success_that_is_taken_back_does_not() -> None:
+    server = Ejection()
+    for _ in range(4):
+        server.passed(0.0)
+        server.take_back()
+        assert fail(server, 0.0, 1) == []
+    server.passed(0.0)
+    server.take_back()
+    assert len(fail(server, 0.0, 1)) == 1
+    server.take_back()
+    assert server.failures == 0, "what led to an ejection is judged"
+
+
+def test_a_success_after_it_makes_up_for_all() -> None:
+    server = Ejection()
+    fail(server, 0.0, 4)
+    server.passed(0.0)
+    server.passed(0.0)
+    server.take_back()
+    assert server.failures == 0
+
+
 def test_each_time_is_twice_as_long_up_to_five_minutes() -> None:
     server, now, lengths = Ejection(), 0.0, []
     for _ in range(50):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import ClientFactory
 
+from proxy.health.ejection import Ejection, EjectionPolicy
 from proxy.health.threshold import Threshold
 from proxy.limits import UPSTREAM_IDLE_SECONDS
-from tests.support.playbook import GET, OK, playing
+from proxy.message import Deadlines
+from tests.support.playbook import GET, OK, Play, playing
 
 
 def test_it_is_a_client_factory_of_twisted() -> None:
@@ -106,6 +109,92 @@ def test_a_server_that_fails_again_and_again_is_remembered_for_it() -> None:
         for status in (b"502", b"503", b"504", b"200"):
             server.says(b"HTTP/1.1 %b X\r\nContent-Length: 0\r\n\r\n" % status)
         assert play.servers[0].failures == 3
+
+
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"
+
+
+def watched(play: Play, failures: int = 3) -> Ejection:
+    """Passive health for the first of two servers, the only one that is used."""
+    ejection = play.servers[0].condition.ejection = Ejection(EjectionPolicy(failures))
+    play.servers[1].place(1, 1)
+    play.pool.replace(tuple(play.servers))
+    return ejection
+
+
+@pytest.mark.parametrize("how", ["closes", "stops", "babbles"])
+def test_responses_that_break_off_in_their_bodies_are_failures(how: str) -> None:
+    said = HALF if how != "babbles" else b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
+    with playing(2, deadlines=Deadlines(response_idle=5.0)) as play:
+        ejection = watched(play)
+        for count in (1, 2, 3):
+            client = play.client()
+            client.says(GET)
+            end = play.server()
+            end.says(said)
+            assert ejection.failures == 0, "so far all is well"
+            if how == "closes":
+                end.leaves()
+            elif how == "stops":
+                play.wait(5.5)
+            else:
+                end.says(b"oh no\r\n")
+            assert client.was_cut
+            assert play.servers[0].failures == count
+        assert ejection.ejected
+
+
+def test_one_whole_response_breaks_the_row() -> None:
+    with playing(2) as play:
+        ejection = watched(play)
+        for said in (HALF, HALF, OK, HALF):
+            play.client().says(GET)
+            end = play.server()
+            end.says(said)
+            end.leaves()
+        assert (play.servers[0].failures, ejection.failures) == (3, 1)
+
+
+def test_a_server_is_not_to_blame_for_a_client_that_leaves_in_the_middle() -> None:
+    with playing(2) as play:
+        watched(play)
+        client = play.client()
+        client.says(GET)
+        play.server().says(HALF)
+        client.leaves()
+        play.turn()
+        assert play.servers[0].failures == 0
+
+
+@pytest.mark.parametrize("server_leaves", [False, True])
+def test_nor_for_one_that_does_not_read(server_leaves: bool) -> None:
+    with playing(2, deadlines=Deadlines(write_stall=60.0)) as play:
+        watched(play)
+        client = play.client()
+        client.stops_reading()
+        client.says(GET)
+        server = play.server()
+        server.says(b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + b"x" * 300_000)
+        if server_leaves:  # tired of it
+            server.leaves()
+            client.reads_again()
+            play.wait(1.0)
+            assert play.reasons == ["upstream.response.truncated"]
+        else:
+            play.wait(61.0)
+            assert play.reasons == ["client.write.timeout"]
+        assert play.servers[0].failures == 0
+
+
+def test_nor_for_one_that_does_not_send_what_its_response_waits_for() -> None:
+    with playing(2, deadlines=Deadlines(response_idle=5.0, body_idle=60.0)) as play:
+        watched(play)
+        client = play.client()
+        client.says(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        play.server().says(HALF)
+        play.wait(5.5)
+        assert play.reasons == ["upstream.response.idle"]
+        assert play.servers[0].failures == 0
 
 
 def test_closing_it_closes_what_is_idle_now_and_the_rest_when_it_is_done() -> None:
