@@ -70,7 +70,7 @@ class Owner(Interface):
     """The pool a server belongs to."""
 
     def freed(self, server: ProxyClientFactory) -> None:
-        """The server can take one more exchange than a moment ago."""
+        """The server may be able to take more exchanges than a moment ago."""
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
         """What is thought of the server is other than before."""
@@ -230,6 +230,7 @@ class ProxyClientFactory(ClientFactory):
         if report.connections is not None:
             self._cap = report.connections or self.plan.connections or inf
             self._make_room()
+            self.owner.freed(self)
         self._weigh()
 
     def drain(self, drained: bool = True) -> None:
@@ -267,8 +268,7 @@ class ProxyClientFactory(ClientFactory):
         if changes:
             self.last_change = str(changes[-1])
             self.owner.changed(self, changes)
-            if self.available:
-                self.owner.freed(self)
+            self.owner.freed(self)
 
     # --- told by the connections --------------------------------------------------------------------------
 

@@ -75,13 +75,18 @@ class Guide(Attendant, Protocol):
 
 
 class _Waiting:
-    """An exchange in the queue."""
+    """An exchange in the queue.
 
-    __slots__ = ("deadline", "look_at", "turn")
+    @ivar turn: kept with the server that has room for it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("deadline", "exchange", "look_at", "tried", "turn")
+
+    def __init__(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> None:
         self.deadline = self.look_at = NEVER
-        self.turn: Promise[None] = Promise()
+        self.exchange = exchange
+        self.tried = tried
+        self.turn: Promise[ProxyClientFactory] = Promise()
 
     def time_passed(self) -> None:
         if not self.turn.settled:
@@ -92,7 +97,8 @@ class Pool:
     """The servers behind one name.
 
     An exchange asks for a lease: a server is chosen, then an idle connection of it taken or a new one made. While every
-    healthy server has as many exchanges as it may, exchanges wait in order; each that ends lets one more in.
+    healthy server has as many exchanges as it may, exchanges wait in order. Whatever makes room lets in as many as fit,
+    at once: so nobody waits while there is room, and who comes later and finds room overtakes nobody.
 
     @ivar servers: replaced as a whole when one comes or goes, so that balancers notice.
     @ivar guarded: it has a breaker, sticky clients or a total deadline.
@@ -129,6 +135,7 @@ class Pool:
         self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
         self._random = random if random is not None else Random()
         self._queue: deque[_Waiting] = deque()
+        self._letting_in = False
         self._settle()
         self.replace(servers)
 
@@ -164,11 +171,7 @@ class Pool:
                     server.drain()
                 if self._started:
                     server.start()
-        # Whoever waits looks at them: to get one, to wait on, or to learn that there is none.
-        for waiting in tuple(self._queue):
-            if waiting in self._queue and not waiting.turn.settled:
-                self._queue.remove(waiting)
-                waiting.turn.keep(None)
+        self._let_in()  # or let them learn that there is no server any more
 
     def become(self, new: Pool) -> None:
         """Be what `new` is, a pool of the same name that was built beside this one and not started.
@@ -260,27 +263,41 @@ class Pool:
 
     async def _wait_for(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory:
         """A server that has room, as soon as there is one."""
-        until = self.alarm.now() + self.plan.queue_seconds
-        server = None
-        while server is None:
-            await self._wait(until - self.alarm.now())
-            server = self.choose(exchange, tried)
-        return server
-
-    async def _wait(self, seconds: float) -> None:
-        if seconds <= 0:
+        plan = self.plan
+        if plan.queue_seconds <= 0:
             raise ProxyError(QUEUE_TIMEOUT)
-        if len(self._queue) >= self.plan.queue:
+        if len(self._queue) >= plan.queue:
             raise ProxyError(QUEUE_FULL, f"{len(self._queue)} wait for upstream {self.name}")
-        waiting = _Waiting()
+        waiting = _Waiting(exchange, tried)
         self._queue.append(waiting)
-        self.alarm.set(waiting, seconds)
+        self.alarm.set(waiting, plan.queue_seconds)
         try:
-            await waiting.turn
+            return await waiting.turn
         finally:
             self.alarm.forget(waiting)
             if waiting in self._queue:
                 self._queue.remove(waiting)
+
+    def _let_in(self) -> None:
+        """As many of those who wait as there is room for, in order: each has its place when the next one looks."""
+        if self._letting_in:
+            return  # who was let in just now does not stay, and the loop below sees that
+        self._letting_in = True
+        try:
+            while self._queue:
+                waiting = self._queue[0]
+                try:
+                    server = self.choose(waiting.exchange, waiting.tried)
+                except ProxyError as error:
+                    self._queue.popleft()
+                    waiting.turn.fail(error)
+                else:
+                    if server is None:
+                        break
+                    self._queue.popleft()
+                    waiting.turn.keep(server)
+        finally:
+            self._letting_in = False
 
     def has_another(self, tried: Sequence[ProxyClientFactory]) -> bool:
         """Whether a server is left that could take the request and has not been tried."""
@@ -320,11 +337,8 @@ class Pool:
     # --- told by the servers ------------------------------------------------------------------------------
 
     def freed(self, server: ProxyClientFactory) -> None:
-        while self._queue and server.weight and server.available:
-            waiting = self._queue.popleft()
-            if not waiting.turn.settled:
-                waiting.turn.keep(None)
-                return
+        if self._queue and server.weight and (server.available or self._choice.may_panic):
+            self._let_in()
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
         tell = log.info if server.condition.usable else log.warn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from proxy.balance.catalog import HASH, NAMES
+from proxy.health.agent import Mode, Report, Word
 from proxy.health.breaker import BreakerPolicy
 from proxy.health.ejection import EjectionPolicy
 from proxy.policy.retry import RetryPolicy
@@ -39,7 +40,7 @@ def draw(seed: int) -> Setting:
         total=random.choice((1.5, 3.0)) if chance(0.15) else 0.0,
         hedge_after=random.choice((0.01, 0.1, 0.25)) if chance(0.2) else 0.0,
     )
-    return Setting(
+    setting = Setting(
         servers,
         _clients(random),
         seed,
@@ -61,7 +62,47 @@ def draw(seed: int) -> Setting:
         breaker=BreakerPolicy(0.5, random.choice((2, 5)), 2.0, 0.5, random.choice((1, 2))) if chance(0.3) else None,
         removed=((random.uniform(0.0, 3.0), random.randrange(len(servers))),) if chance(0.2) else (),
         drained=random.uniform(0.01, 3.0) if chance(0.1) else 0.0,
+        hands=_hands(random, len(servers)) if chance(0.2) else (),
+        reports=_reports(random, len(servers)) if chance(0.2) else (),
     )
+    return _crowded(random, setting) if chance(0.15) else setting
+
+
+def _crowded(random: Random, setting: Setting) -> Setting:
+    """The same world with more clients than fit, and servers that come and go."""
+    clients = tuple(
+        ClientScript((Ask(number, random.choice((b"GET", b"POST"))),), start=random.uniform(0.0, 1.0))
+        for number in range(1, 31)
+    )
+    return setting._replace(
+        clients=clients,
+        servers=tuple(server._replace(moods=tuple(_slow(mood) for mood in server.moods)) for server in setting.servers),
+        connections=random.choice((1, 2, 4)),
+        plan=setting.plan._replace(queue=64, queue_seconds=2.0),
+        hands=setting.hands or _hands(random, len(setting.servers)),
+    )
+
+
+def _slow(mood: Mood) -> Mood:
+    return mood._replace(pause=max(mood.pause, 0.1))
+
+
+def _hands(random: Random, servers: int) -> tuple[tuple[float, float, int], ...]:
+    """Some are taken out by hand, and put back."""
+    since = random.uniform(0.0, 2.0)
+    return tuple((since, since + random.uniform(0.05, 1.0), place) for place in range(servers) if random.random() < 0.6)
+
+
+def _reports(random: Random, servers: int) -> tuple[tuple[float, int, Report], ...]:
+    """Agents take their servers out, each in its way, and put them back; some for more than they were to do before."""
+    reports = []
+    connections = random.choice((None, 50))
+    for place in range(servers):
+        at = random.uniform(0.0, 1.5)
+        less = random.choice((Report(share=0.0), Report(mode=Mode.DRAIN), Report(word=Word.DOWN)))
+        more = Report(1.0, connections, Mode.READY, Word.UP)
+        reports += [(at, place, less), (at + random.uniform(0.05, 1.0), place, more)]
+    return tuple(reports)
 
 
 def _ejection(random: Random) -> EjectionPolicy:

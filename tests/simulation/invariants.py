@@ -118,6 +118,11 @@ class Judge:
             room = max(policy.minimum, policy.share * active)
             self._must(before < room, f"retry {after} with {active} in flight")
 
+    def chosen(self, exchange: Exchange, waiting: Sequence[Exchange]) -> None:
+        """A server has room for `exchange`, and these wait for one."""
+        number, first = number_of(exchange.record), number_of(waiting[0].record)
+        self._must(exchange is waiting[0], f"request {number} overtakes {first} in the queue")
+
     def changed(self, changes: list[Change]) -> None:
         """Something is thought otherwise of a server."""
         for change in changes:
@@ -147,9 +152,14 @@ class Judge:
     def look(self) -> None:
         """Counts stay within their limits."""
         for server in self.world.all_servers:
-            cap = server.plan.connections
+            agent = server.condition.agent
+            cap = (agent.connections if agent is not None else 0) or server.plan.connections
             if server.in_flight < 0 or (cap and server.in_flight > cap):
                 self.broken(f"{server!r}, at most {cap} allowed")
+        pool = self.world.pool
+        if pool.waiting:
+            idle = [server for server in pool.servers if server.available and server.weight]
+            self._must(not idle, f"{len(pool.waiting)} wait while there is room: {idle!r}")
 
     # --- looked at when all is quiet ----------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from proxy.balance.catalog import tiers
 from proxy.config.routes import Route
 from proxy.downstream.admission import Admission
 from proxy.downstream.site import ProxySite
+from proxy.health.agent import Agent, Report
 from proxy.health.breaker import Breaker, BreakerPolicy
 from proxy.health.change import Change
 from proxy.health.condition import Condition
@@ -54,6 +55,8 @@ class Setting(NamedTuple):
     @ivar connections: exchanges at one server at once.
     @ivar removed: when which server (by its place) leaves the pool, in seconds.
     @ivar drained: when the site is drained; 0 for never.
+    @ivar hands: from when to when which server (by its place) is drained by hand.
+    @ivar reports: when the agent of which server says what; there are no agents where there are none.
     """
 
     servers: tuple[ServerScript, ...]
@@ -74,6 +77,8 @@ class Setting(NamedTuple):
     deadlines: Deadlines = DEADLINES
     removed: tuple[tuple[float, int], ...] = ()
     drained: float = 0.0
+    hands: tuple[tuple[float, float, int], ...] = ()
+    reports: tuple[tuple[float, int, Report], ...] = ()
 
 
 class Channels(dict[Any, None]):
@@ -101,6 +106,17 @@ class WatchedPool(Pool):
         if count:
             self.judge.retrying(self._retrying, count)
         self._retrying = count
+
+    @property
+    def waiting(self) -> list[Exchange]:
+        """Those in the queue, in order."""
+        return [waiting.exchange for waiting in self._queue]
+
+    def choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
+        server = super().choose(exchange, tried)
+        if server is not None and self._queue:
+            self.judge.chosen(exchange, self.waiting)
+        return server
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
         super().changed(server, changes)
@@ -188,6 +204,7 @@ class World:
         condition = Condition(
             Threshold() if setting.probe is not None else None,
             Ejection(setting.ejection) if setting.ejection is not None else None,
+            Agent() if setting.reports else None,
         )
         return ProxyClientFactory(plan, scripted, self.alarm, condition)
 
@@ -225,6 +242,11 @@ class World:
             self.clock.callLater(script.start, self._connect, client)
         for at, place in setting.removed:
             self.clock.callLater(at, self._remove, self.all_servers[place])
+        for since, until, place in setting.hands:
+            self.clock.callLater(since, self._take_out, self.all_servers[place], True)
+            self.clock.callLater(until, self._take_out, self.all_servers[place], False)
+        for at, place, report in setting.reports:
+            self.clock.callLater(at, self._report, self.all_servers[place], report)
         if setting.drained:
             self.clock.callLater(setting.drained, self._drain)
         for prober in self.probers:
@@ -285,6 +307,14 @@ class World:
     def _remove(self, server: ProxyClientFactory) -> None:
         self.tell("the operator", f"removes {server.name}")
         self.pool.replace([other for other in self.pool.servers if other is not server])
+
+    def _take_out(self, server: ProxyClientFactory, out: bool) -> None:
+        self.tell("the operator", f"{'takes out' if out else 'puts back'} {server.name}")
+        server.drain(out)
+
+    def _report(self, server: ProxyClientFactory, report: Report) -> None:
+        self.tell(f"agent of {server.name}", repr(report))
+        server.reported(report)
 
     def _drain(self) -> None:
         self.tell("the operator", "drains the site")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from twisted.internet.error import ConnectionRefusedError, TimeoutError
 
+from proxy.health.agent import Agent, Mode, Report
 from proxy.health.breaker import Breaker, BreakerPolicy, Circuit
+from proxy.health.ejection import Ejection, EjectionPolicy
+from proxy.health.threshold import Threshold
 from proxy.limits import REPLAY_BYTES
 from proxy.message import Deadlines
 from proxy.policy.retry import RetryPolicy
@@ -203,6 +208,77 @@ def test_a_place_becomes_free_when_a_server_closes() -> None:
         assert status_of(clients[0].takes()) == 502
         play.server().says(OK)
         clients[1].hears(OK)
+
+
+def _taken_out_by_hand(play: Play) -> Callable[[], None]:
+    play.servers[1].drain()
+    return lambda: play.servers[1].drain(False)
+
+
+def _ejected(play: Play) -> Callable[[], None]:
+    server = play.servers[1]
+    server.condition.ejection = Ejection(EjectionPolicy(1, first_seconds=3.0))
+    server.refused("refused")
+    return lambda: play.wait(3.2)
+
+
+def _down(play: Play) -> Callable[[], None]:
+    server = play.servers[1]
+    server.condition.threshold = Threshold(rise=1)
+    server.probed(False, "refused")
+    return lambda: server.probed(True, "status 200")
+
+
+def _drained_by_its_agent(play: Play) -> Callable[[], None]:
+    server = play.servers[1]
+    server.condition.agent = Agent()
+    server.reported(Report(mode=Mode.DRAIN))
+    return lambda: server.reported(Report(mode=Mode.READY))
+
+
+def _without_share(play: Play) -> Callable[[], None]:
+    server = play.servers[1]
+    server.condition.agent = Agent()
+    server.reported(Report(share=0.0))
+    return lambda: server.reported(Report(share=1.0))
+
+
+def _allowed_more(play: Play) -> Callable[[], None]:
+    server = play.servers[0]
+    server.condition.agent = Agent()
+    play.pool.replace(play.servers[:1])
+    return lambda: server.reported(Report(connections=4))
+
+
+@pytest.mark.parametrize(
+    "story", [_taken_out_by_hand, _ejected, _down, _drained_by_its_agent, _without_share, _allowed_more]
+)
+def test_as_many_as_fit_are_let_in_and_in_order(story: Callable[[Play], Callable[[], None]]) -> None:
+    with playing(2, server={"connections": 2}) as play:
+        comes_back = story(play)
+        clients = [play.client() for _ in range(5)]
+        for number, client in enumerate(clients):
+            client.says(GET.replace(b"/", b"/%d" % number, 1))
+        servers = [play.server(), play.server()]
+        play.no_server()
+        comes_back()
+        play.turn()
+        servers += [play.server(), play.server()]
+        play.no_server()
+        assert [server.takes()[:6] for server in servers] == [b"GET /%d" % number for number in range(4)]
+        servers[3].says(OK)
+        assert servers[3].takes()[:6] == b"GET /4"
+
+
+def test_whoever_is_sent_away_from_a_room_leaves_it_to_the_next() -> None:
+    with playing(server={"connections": 1}, pool={"retry": RetryPolicy(retries=0)}) as play:
+        clients = asking(play, 4)
+        play.endpoint.error = ConnectionRefusedError()
+        play.server().leaves()
+        play.turn()
+        play.wait(0.1)
+        assert [status_of(client.takes()) for client in clients] == [502] * 4
+        assert play.reasons[1:] == ["upstream.connect.refused"] * 3
 
 
 def test_a_server_of_weight_0_takes_nothing() -> None:
