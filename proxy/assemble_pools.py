@@ -95,8 +95,7 @@ class PoolBuilder:
         if any(isinstance(entry, Named) for entry in entries):
             times = self._config.resolver
             policy = ResolutionPolicy(times.min_ttl, times.max_ttl, times.timeout)
-            kept = [entry if isinstance(entry, Named) else serving(standing, entry) for entry in entries]
-            pool.roster = Roster(pool, kept, self._resolver, self._alarm, policy)
+            pool.roster = Roster(pool, entries, self._resolver, self._alarm, policy)
         return pool
 
     def keeps(self, standing: Pool, before: Config) -> bool:
@@ -117,7 +116,8 @@ class PoolBuilder:
         def make(target: Target) -> ProxyClientFactory:
             address = Address(target.host, target.port, other=target.other)
             label = f"{server.name or url.host}@{address}"
-            return serving(standing, self._server(label, server, upstream, address, target.weight, target.rank))
+            made = self._server(label, server, upstream, address, target.weight, target.rank)
+            return made if standing is None else standing.keep([made])[0]
 
         return Named(Question(url.host, url.port, url.kind == "srv"), make, weight, server.rank)
 
@@ -137,7 +137,8 @@ class PoolBuilder:
             idle_seconds=upstream.idle,
             idle_max_seconds=upstream.idle_max,
             weight_unit=weight_unit(upstream),
-            watch=repr((connect, upstream.health, upstream.agent, upstream.ejection, wish.url.secure, upstream.tls)),
+            watch=repr((upstream.health, upstream.agent, wish.url.secure, upstream.tls)),
+            connect_seconds=connect,
         )
         endpoint = self._endpoint(wish, upstream, address, connect)
         server = ProxyClientFactory(plan, endpoint, self._alarm, condition_of(upstream))
@@ -170,12 +171,6 @@ class PoolBuilder:
         if address.kind == "demo":
             return self._demo_addresses[address.port - 1]
         return Address(address.host, address.port, address.path)
-
-
-def serving(standing: Pool | None, made: ProxyClientFactory) -> ProxyClientFactory:
-    """The server of the standing pool that is what `made` would be, or `made`."""
-    servers = standing.servers if standing is not None else ()
-    return next((server for server in servers if server.plan == made.plan), made)
 
 
 def connect_seconds(config: Config) -> dict[str, float]:

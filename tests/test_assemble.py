@@ -273,14 +273,82 @@ def test_servers_that_stay_the_same_are_the_same_though_others_come_and_go() -> 
     assert all(server.owner is pool for server in pool.servers)
 
 
-def test_only_a_route_that_waits_longer_than_all_others_touches_servers() -> None:
+def test_the_most_patient_route_says_how_long_a_connection_may_take() -> None:
     succession = Succession(STATIC)
     servers = succession.pool.servers
     succession.becomes(STATIC, ", timeouts: {connect: 1s}")
-    assert succession.pool.servers is servers
+    assert succession.pool.plan.connect_seconds == 5.0
     succession.becomes(STATIC, ", timeouts: {connect: 6s}")
     assert succession.pool.plan.connect_seconds == 6.0
-    assert not set(servers) & set(succession.pool.servers), "they were made for 5 s"
+    assert succession.pool.servers == servers
+    assert {server.plan.connect_seconds for server in servers} == {6.0}
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "servers: [http://10.0.0.1, {url: http://10.0.0.2, weight: 2}, http://10.0.0.3]",
+        "servers: [http://10.0.0.1, {url: http://10.0.0.2, backup: true}]",
+        f"{STATIC}, connections: 3",
+        f"{STATIC}, idle_connections: 3, idle: 2s",
+        f"{STATIC}, timeouts: {{connect: 2s}}",
+        f"{STATIC}, ejection: {{failures: 2}}",
+        f"{STATIC}, ejection: false",
+        f"{STATIC}, queue: 3, slow_start: 5s",
+    ],
+)
+def test_servers_stay_the_same_whatever_number_changes(numbers: str) -> None:
+    succession = Succession(STATIC)
+    before = succession.pool.servers
+    succession.becomes(numbers)
+    assert succession.pool.servers[:2] == before
+    succession.becomes(STATIC)
+    assert succession.pool.servers == before
+    plan = before[1].plan
+    assert (plan.weight, plan.priority, plan.connections, before[1].weight, before[1].room) == (1, 0, 256, 1, 256)
+    ejection = before[1].condition.ejection
+    assert ejection is not None
+    assert ejection.policy.failures == 5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "servers: [http://10.0.0.1, http://10.0.0.9]",
+        "servers: [http://10.0.0.1, https://10.0.0.2]",
+        f"{STATIC}, health: /other",
+        f"{STATIC}, agent: 9999",
+    ],
+)
+def test_a_server_that_is_another_is_new_and_starts_slowly(other: str) -> None:
+    succession = Succession(f"{STATIC}, health: /")
+    succession.becomes(f"{STATIC}, slow_start: 10s")
+    succession.reactor.advance(1.0)
+    before = succession.pool.servers[1]
+    succession.becomes(f"{other}, slow_start: 10s")
+    after = succession.pool.servers[1]
+    assert after is not before
+    assert not before.has_room, "it drains"
+    assert after.since == succession.reactor.seconds()
+    assert after.has_room
+
+
+def test_the_servers_of_a_start_do_not_start_slowly() -> None:
+    succession = Succession(f"{STATIC}, slow_start: 10s")
+    assert all(server.since < 0 for server in succession.pool.servers)
+
+
+def test_a_name_that_a_reload_adds_starts_slowly_and_who_was_there_does_not() -> None:
+    succession = Succession("servers: [http://api.internal]")
+    succession.reactor.advance(1.0)
+    succession.becomes("servers: [http://api.internal, http://other.internal:81, http://10.0.0.1]")
+    known, other, fixed = succession.pool.servers
+    assert known.since < 0
+    assert (other.since, fixed.since) == (1.0, 1.0)
+    assert all(server.has_room for server in succession.pool.servers)
+    succession.becomes("servers: [{url: http://api.internal, weight: 3}, http://other.internal:81, http://10.0.0.1]")
+    assert succession.pool.servers == (known, other, fixed)
+    assert (known.weight, known.since) == (3, known.since)
 
 
 def test_a_circuit_stays_open_unless_its_breaker_changes() -> None:

@@ -88,6 +88,15 @@ class Condition:
         words = (Hand.USED, Hand.DRAINED) if drained else (Hand.DRAINED, Hand.USED)
         return self._settle([Change(*words, "by hand")], now)
 
+    def become(self, new: Condition, now: float) -> None:
+        """Judge requests by the rules of `new`, of which nothing is known; what was judged stays. (Probes and agents
+        are the same: see `ServerPlan.identity`.)"""
+        if self.ejection is None or new.ejection is None:
+            self.ejection = new.ejection
+        else:
+            self.ejection.policy = new.ejection.policy
+        self._settle([], now)
+
     def _settle(self, changes: list[Change | None], now: float) -> list[Change]:
         usable = self._judge()
         if usable and not self.usable:

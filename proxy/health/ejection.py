@@ -57,10 +57,10 @@ class Company(NamedTuple):
 class Ejection:
     """The passive health of one server."""
 
-    __slots__ = ("_in_since", "_policy", "failures", "forgiven", "times", "until", "why")
+    __slots__ = ("_in_since", "failures", "forgiven", "policy", "times", "until", "why")
 
     def __init__(self, policy: EjectionPolicy = DEFAULT) -> None:
-        self._policy = policy
+        self.policy = policy
         self._in_since = 0.0
         #: Failures in a row.
         self.failures = 0
@@ -98,7 +98,7 @@ class Ejection:
         if self.ejected:
             return None  # A request from before; it has been judged.
         self.failures += 1
-        policy = self._policy
+        policy = self.policy
         if self.failures < policy.failures or not self._may_go(company):
             return None
         self.times += 1
@@ -129,11 +129,11 @@ class Ejection:
     def _seconds(self) -> float:
         """How long the last ejection was, or is."""
         # The exponent is bounded: 2 to the power of a year's ejections is no float.
-        doubled = self._policy.first_seconds * 2.0 ** min(self.times - 1, 32)
-        return min(doubled, self._policy.longest_seconds)
+        doubled = self.policy.first_seconds * 2.0 ** min(self.times - 1, 32)
+        return min(doubled, self.policy.longest_seconds)
 
     def _may_go(self, company: Company) -> bool:
-        return company.available >= 1 and company.ejected + 1 <= self._policy.share * company.total
+        return company.available >= 1 and company.ejected + 1 <= self.policy.share * company.total
 
     def __repr__(self) -> str:
         return f"<Ejection {'out' if self.ejected else 'in'}, {self.failures} failures, {self.times} times>"

@@ -29,7 +29,7 @@ RESPONSE_LIMITS = ResponseLimits()
 
 
 class ServerPlan(NamedTuple):
-    """What the configuration says about one server. Two plans that are equal describe the same server.
+    """What the configuration says about one server.
 
     @ivar name: unique in its upstream, stable over restarts.
     @ivar authority: its own name, for Host where the client's is not kept.
@@ -37,6 +37,7 @@ class ServerPlan(NamedTuple):
     @ivar weight_unit: what a weight of 1 in the configuration is here: an agent speaks of hundredths.
     @ivar priority: 0 is used first; backups have more.
     @ivar connections: how many exchanges it may have at once; 0 is no limit.
+    @ivar connect_seconds: how long its endpoint tries to connect; only compared.
     @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
     @ivar idle_max_seconds: how long one is kept at most.
     @ivar watch: how it is reached and watched, in words that are only compared.
@@ -54,6 +55,21 @@ class ServerPlan(NamedTuple):
     idle_max_seconds: float = limits.UPSTREAM_IDLE_MAX_SECONDS
     response_limits: ResponseLimits = RESPONSE_LIMITS
     watch: str = ""
+    connect_seconds: float = 0.0
+
+    @property
+    def identity(self) -> ServerPlan:
+        """The plan less its numbers: while this is the same it is the same server, whatever changes about it."""
+        return self._replace(
+            weight=1,
+            weight_unit=1,
+            priority=0,
+            connections=0,
+            idle_connections=0,
+            idle_seconds=0.0,
+            idle_max_seconds=0.0,
+            connect_seconds=0.0,
+        )
 
 
 class Attendant(Interface):
@@ -313,6 +329,24 @@ class ProxyClientFactory(ClientFactory):
         self.owner.freed(self)
 
     # --- beginning and end --------------------------------------------------------------------------------
+
+    def become(self, new: ProxyClientFactory) -> None:
+        """Have the numbers of `new`, whose identity is the same and which nobody has used. What is known and under way
+        stays, so that one server never has more to do than it may: what is too much ends first."""
+        before, plan = self.plan, new.plan
+        self.plan = plan
+        if plan.connect_seconds != before.connect_seconds:
+            self._endpoint = new._endpoint  # else that one stays: it may know sessions of TLS
+        if (plan.idle_seconds, plan.idle_max_seconds) != (before.idle_seconds, before.idle_max_seconds):
+            self._idle_timeout = new._idle_timeout
+        self.condition.become(new.condition, self.now())
+        agent = self.condition.agent
+        self._cap = (agent.connections if agent is not None else 0) or plan.connections or inf
+        self._make_room()
+        for connection in self._idle[: max(len(self._idle) - plan.idle_connections, 0)]:
+            connection.close()
+        self.place(plan.weight, plan.priority)
+        self.owner.freed(self)
 
     def start(self) -> None:
         """The server is to be used from now on."""

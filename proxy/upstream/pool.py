@@ -176,7 +176,7 @@ class Pool:
     def become(self, new: Pool) -> None:
         """Be what `new` is, a pool of the same name that was built beside this one and not started.
 
-        Servers whose plan is the same stay as they are: their connections, their health, what was learned of them.
+        Servers that are the same but for their numbers stay: their connections, their health, what was learned of them.
         """
         if self.roster is not None:
             self.roster.stop()
@@ -187,12 +187,28 @@ class Pool:
             self.roster.serve(self)  # the present servers serve until its names are known
             self.roster.start()
         else:
-            standing = {server.plan: server for server in self.servers}
-            self.replace([standing.get(server.plan, server) for server in new.servers])
+            self.replace(self.keep(new.servers))
         for server in new.servers:  # those that were not needed: `new` and they hold each other
             if server.owner is new:
                 server.owner = Alone()
                 server.close()
+
+    def keep(self, made: Sequence[ProxyClientFactory]) -> list[ProxyClientFactory]:
+        """Servers for this pool: those of `made`, but where it has the same one already that one, with the numbers of
+        the other. New ones among others that are busy already start slowly."""
+        standing = {server.name: server for server in self.servers}
+        kept = []
+        for server in made:
+            present = standing.get(server.name)
+            if present is None or present.plan.identity != server.plan.identity:
+                if standing:
+                    server.condition.since = self.alarm.now()
+                kept.append(server)
+            else:
+                if present is not server:
+                    present.become(server)
+                kept.append(present)
+        return kept
 
     # --- a connection for an exchange ---------------------------------------------------------------------
 

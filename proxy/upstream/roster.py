@@ -80,6 +80,11 @@ class Roster:
         while the name server fails takes nobody away."""
         self._pool = pool
         self._takes_over = bool(pool.servers)
+        fixed = iter(pool.keep([entry for entry in self._entries if isinstance(entry, ProxyClientFactory)]))
+        self._entries = [entry if isinstance(entry, Named) else next(fixed) for entry in self._entries]
+        for entry in self._entries:
+            if isinstance(entry, ProxyClientFactory):
+                entry.owner = pool  # it is needed, though it serves only when all names are known
 
     def start(self) -> None:
         """Look up all names, and keep looking."""
@@ -114,6 +119,8 @@ class Roster:
         self._apply()
 
     def _joins(self, server: ProxyClientFactory, first: bool) -> None:
+        if server in self._pool.servers:
+            return  # it has served before the reload
         if not first:
             server.condition.since = self._alarm.now()  # one among others that are busy already: let it start slowly
         self._say("{server} joins", server=server.name)

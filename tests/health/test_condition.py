@@ -150,3 +150,28 @@ def test_a_hand_takes_it_out_whatever_its_health() -> None:
     condition.drain(True, 6.0)
     condition.drain(False, 7.0)
     assert condition.since == 7.0, "a slow start begins"
+
+
+def test_other_rules_for_its_requests_leave_what_was_judged() -> None:
+    condition = both()
+    condition.failed(1.0, "refused", MANY)
+    condition.become(both(failures=3), 1.5)
+    assert condition.failed(2.0, "refused", MANY) == []
+    assert words(condition.failed(3.0, "refused", MANY)).startswith("in -> ejected")
+    condition.become(both(failures=9), 4.0)
+    assert not condition.usable
+    condition.become(Condition(Threshold()), 5.0)
+    assert condition.usable
+    assert condition.since == 5.0
+    condition.become(both(failures=1), 6.0)
+    assert words(condition.failed(7.0, "refused", MANY)).startswith("in -> ejected")
+
+
+def test_the_first_probe_of_a_server_that_was_used_before_it_begins_no_slow_start() -> None:
+    condition = both(Health.UNKNOWN)
+    condition.probed(True, "status 200", 5.0)
+    assert condition.since < 0
+    condition = both(Health.UNKNOWN)
+    condition.probed(False, "status 500", 5.0)
+    condition.probed(True, "status 200", 6.0)
+    assert condition.since == 6.0

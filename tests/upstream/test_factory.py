@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import ClientFactory
@@ -10,6 +12,8 @@ from proxy.health.ejection import Ejection, EjectionPolicy
 from proxy.health.threshold import Threshold
 from proxy.limits import UPSTREAM_IDLE_SECONDS
 from proxy.message import Deadlines
+from proxy.upstream.factory import ProxyClientFactory
+from proxy.upstream.pool import Pool
 from tests.support.playbook import GET, OK, Play, playing
 
 
@@ -253,6 +257,49 @@ def test_its_picture_says_what_is_behind_it() -> None:
         assert (server.state().why, server.state().probed_seconds) == ("status 200", 3.0)
         server.place(0, 0)
         assert (server.state().state, server.state().why) == ("draining", "weight 0")
+
+
+def becomes(play: Play, **numbers: Any) -> None:
+    """A reload that changes numbers of the only server."""
+    [server] = play.servers
+    made = ProxyClientFactory(server.plan._replace(**numbers), play.endpoint, play.alarm)
+    play.pool.become(Pool("pool", [made], play.alarm, play.pool.plan))
+    assert play.pool.servers == (server,)
+    assert not made.has_room
+
+
+def test_a_reload_that_changes_numbers_keeps_what_is_known_and_under_way() -> None:
+    with playing(server={"connections": 2}) as play:
+        clients = [play.client() for _ in range(4)]
+        for client in clients:
+            client.says(GET)
+        [server], ends = play.servers, [play.server(), play.server()]
+        server.failures = 7
+        becomes(play, connections=3, weight=5)
+        play.turn()
+        ends.append(play.server())
+        play.no_server()
+        assert (server.in_flight, server.weight, server.failures) == (3, 5, 7)
+        becomes(play, connections=1)
+        for end in ends[:2]:
+            end.says(OK)
+            assert end.takes() == GET, "nobody gets what is too much already"
+        ends[2].says(OK)
+        assert ends[2].takes() == GET * 2
+        assert server.in_flight == 1
+
+
+def test_idle_connections_that_are_too_many_after_a_reload_are_closed() -> None:
+    with playing() as play:
+        clients = [play.client() for _ in range(3)]
+        for client in clients:
+            client.says(GET)
+        ends = [play.server() for _ in clients]
+        for end in ends:
+            end.says(OK)
+        becomes(play, idle_connections=1)
+        play.turn()
+        assert [end.is_open for end in ends] == [False, False, True]
 
 
 def test_the_state_is_in_the_repr() -> None:
