@@ -57,7 +57,7 @@ class _Heat:
 
     async def run(self, upgrade: bytes) -> Response:
         retry = self._pool.plan.retry
-        self._exchange.record.server = ""  # nothing of this try is sent
+        self._exchange.record.sent_at = 0.0  # nothing of this try is sent
         if retry.hedge_after and self._may_hedge(upgrade):
             self._race.after(retry.hedge_after, self._hedge)
         else:
@@ -91,7 +91,7 @@ class _Heat:
 
     def _late(self) -> None:
         seconds = self._pool.plan.retry.per_try
-        if self._exchange.record.server:
+        if self._exchange.record.sent_at:
             late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT)
         else:
             names = ", ".join(server.name for server in self._tried[self._before :]) or "any server"

@@ -37,7 +37,7 @@ class ServerPlan(NamedTuple):
     @ivar weight_unit: what a weight of 1 in the configuration is here: an agent speaks of hundredths.
     @ivar priority: 0 is used first; backups have more.
     @ivar connections: how many exchanges it may have at once; 0 is no limit.
-    @ivar connect_seconds: how long its endpoint tries to connect; only compared.
+    @ivar connect_seconds: how long its endpoint tries to connect.
     @ivar idle_seconds: how long an idle connection is kept at first; what is learned changes it.
     @ivar idle_max_seconds: how long one is kept at most.
     @ivar watch: how it is reached and watched, in words that are only compared.
@@ -61,15 +61,9 @@ class ServerPlan(NamedTuple):
     def identity(self) -> ServerPlan:
         """The plan less its numbers: while this is the same it is the same server, whatever changes about it."""
         return self._replace(
-            weight=1,
-            weight_unit=1,
-            priority=0,
-            connections=0,
-            idle_connections=0,
-            idle_seconds=0.0,
-            idle_max_seconds=0.0,
-            connect_seconds=0.0,
-        )
+            weight=1, weight_unit=1, priority=0, connections=0, idle_connections=0,
+            idle_seconds=0.0, idle_max_seconds=0.0, connect_seconds=0.0,
+        )  # fmt: skip
 
 
 class Attendant(Interface):
