@@ -14,6 +14,7 @@ from proxy.config.routes import Redirect
 from proxy.policy.redirect import location, redirect
 from proxy.routing import build, lint, rehearse
 from proxy.tls.check import check_files
+from proxy.tls.reach import check_reach
 
 
 class Examined(NamedTuple):
@@ -36,6 +37,7 @@ def examine(path: str | Path, environ: Mapping[str, str]) -> Examined:
         router = build(loaded.config.routes, loaded.position)
         problems += lint(loaded, router) + rehearse(loaded, router, redirect_location)
         problems += check_files(loaded, time.time()) + check_acme(loaded, environ)
+        problems += check_reach(loaded, router)
         problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
     return Examined(loaded, tuple(problems))
 

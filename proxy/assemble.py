@@ -46,7 +46,8 @@ from proxy.resources.tree import Root, RouteNode
 from proxy.routing import build
 from proxy.tls.certificates import CertificateError
 from proxy.tls.keyring import Keyring
-from proxy.tls.listening import Ordered, guard_of, response_fields, tls_server
+from proxy.tls.listening import Ordered, response_fields, tls_server
+from proxy.tls.reach import guard_of
 from proxy.tls.server import TlsServer
 from proxy.upstream.dial import Address
 from proxy.upstream.names import Resolver
@@ -203,7 +204,7 @@ def assemble(
     office = office_of(config, reactor, alarm, standing.office if standing is not None else None)
     servers = [tls_of(config, listener, reactor, alarm, standing, office) for listener in config.listen]
     keyrings = tuple(server.keyring for server in servers if server is not None)
-    admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings))
+    admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings, router.entries))
     access_log = open_access_log(config, reactor, standing)  # after all else that may fail
     shared = SiteParts(root, alarm, admission, reactor, [access_log] if access_log is not None else [], office)
     listeners = tuple(

@@ -2,16 +2,20 @@
 
 A handshake is for one name, a request for another if the client likes. Where a certificate is in play the two must be
 the same: else whoever got in through a host that asks for nothing could go on to one that asks (421, RFC 9110
-section 15.5.20).
+section 15.5.20). Certificates take one label for `*.`, routes take any number: for a request, what a wildcard says
+holds for all that is below it. Else the hosts further down, which nobody's handshake is for, would be open to all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from proxy.config.routes import HostMatch
 from proxy.errors import MISDIRECTED, ProxyError
+from proxy.routing.explain import host_fits
 from proxy.tls.contexts import ClientPolicy
+from proxy.tls.table import NameTable
 
 
 class Host(Protocol):
@@ -31,6 +35,9 @@ class Hosts(Protocol):
 
     def known(self, name: str) -> Host | None:
         """Whose name this is."""
+
+    def around(self, name: str) -> Host | None:
+        """Whose name this is, or below whose wildcard it stands, at any depth."""
 
 
 class Credentials(NamedTuple):
@@ -52,10 +59,21 @@ class Guard:
     """Looks at each request.
 
     @param listeners: the hosts of each listener with TLS.
+    @param asked: the names that need a client certificate. That a renewed certificate lacks one of them opens nothing.
+    @param shared: hosts that no certificate names, on routes of others that need one; see `proxy.tls.reach`.
     """
 
-    def __init__(self, listeners: Sequence[Hosts]) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[Hosts],
+        asked: Mapping[str, ClientPolicy] | None = None,
+        shared: Sequence[tuple[HostMatch, ClientPolicy]] = (),
+    ) -> None:
         self._listeners = listeners
+        self._asked = NameTable[ClientPolicy | None](None)
+        for name, policy in (asked or {}).items():
+            self._asked.add([name], policy)
+        self._shared = shared
 
     def check(self, authority: bytes, credentials: Credentials | None) -> None:
         """May a request for `authority` (a validated host, maybe with a port) come on this connection?
@@ -68,27 +86,34 @@ class Guard:
             self._refuse_if_asked(name)
             return
         own, hosts = credentials.host, credentials.hosts
-        known = hosts.known(name)
-        target = hosts.default if known is None else known
+        if hosts.known(name) is None:  # where this listener has the name, its word counts and not that of another
+            self._refuse_if_asked(name, own.client)
+        target = hosts.around(name) or hosts.default
         if own.client is None and target.client is None:
-            if known is None:  # where this listener has the name, its word counts and not that of another
-                self._refuse_if_asked(name)
             return
         if name == credentials.server_name or (target is own and not credentials.server_name):
             return
         told = credentials.server_name or "no name"
         raise ProxyError(MISDIRECTED, f"the handshake was for {told}, the request is for {name}")
 
-    def _refuse_if_asked(self, name: str) -> None:
-        for hosts in self._listeners:
-            host = hosts.known(name)
-            if host is not None and host.client is not None and host.client.required:
+    def _refuse_if_asked(self, name: str, shown: ClientPolicy | None = None) -> None:
+        """@param shown: what the client of this connection was asked already."""
+        for policy in self._policies(name):
+            if policy is not None and policy.required and policy != shown:
                 raise ProxyError(MISDIRECTED, f"{name} needs a client certificate, and this connection has none")
+
+    def _policies(self, name: str) -> list[ClientPolicy | None]:
+        """What whoever has this name asks, on any listener; where nobody has it, those whose routes take it."""
+        found = [host.client for hosts in self._listeners if (host := hosts.around(name)) is not None]
+        if found:
+            return found
+        text = name.encode("latin-1")
+        return [self._asked.around(name), *(policy for wish, policy in self._shared if host_fits(wish, text))]
 
 
 def host_name(authority: bytes) -> str:
-    """The name in `authority` as tables have it: lower case, without port and without a dot at its end."""
+    """The name in `authority` as tables have it: lower case, without port and without dots at its end."""
     text = authority.decode("latin-1").lower()
     if text.startswith("["):
         return text.partition("]")[0][1:]
-    return text.partition(":")[0].removesuffix(".")
+    return text.partition(":")[0].rstrip(".")

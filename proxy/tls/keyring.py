@@ -208,6 +208,10 @@ class Keyring:
         """Whose name this is."""
         return self._table.known(name)
 
+    def around(self, name: str) -> Host | None:
+        """Whose name this is, or below whose wildcard it stands, at any depth."""
+        return self._table.around(name)
+
     # --- renewal ------------------------------------------------------------------------------------------
 
     def start(self) -> None:

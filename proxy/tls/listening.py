@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ from proxy.config.model import Listener
 from proxy.message import fields
 from proxy.tls.certificates import Pair
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
-from proxy.tls.guard import Guard
 from proxy.tls.internal import Internal
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
@@ -140,12 +139,6 @@ def state_folder(given: str | None, environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME")
     base = environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "/var/lib")
     return Path(base) / "reverseproxy"
-
-
-def guard_of(keyrings: Sequence[Keyring]) -> Guard | None:
-    """Who looks after the hosts that ask for client certificates; None where none does."""
-    asks = any(host.client is not None for keyring in keyrings for host in keyring.hosts)
-    return Guard(keyrings) if asks else None
 
 
 def response_fields(listener: Listener) -> tuple[fields.Pair, ...]:

@@ -20,6 +20,7 @@ class NameTable(Generic[T]):
         self._strict = strict
         self._exact: dict[str, T] = {}
         self._wildcards: dict[str, T] = {}
+        self._depths: list[int] = []  # how many labels stand behind the `*.` of some wildcard, the longest first
 
     def add(self, names: Iterable[str], value: T) -> None:
         """`value` belongs to `names`: host names in lower case, or `*.` and a name for all that have exactly one more
@@ -27,6 +28,8 @@ class NameTable(Generic[T]):
         for name in names:
             if name.startswith("*."):
                 self._wildcards.setdefault(name[2:], value)
+                if (depth := name.count(".")) not in self._depths:
+                    self._depths = sorted((*self._depths, depth), reverse=True)
             else:
                 self._exact.setdefault(name, value)
 
@@ -44,6 +47,17 @@ class NameTable(Generic[T]):
             label, dot, rest = name.partition(".")
             if label and dot:
                 found = self._wildcards.get(rest)
+        return found
+
+    def around(self, name: str) -> T | None:
+        """The value that `name` itself has, or else the longest wildcard above it, however many labels stand between:
+        so routes take their hosts."""
+        found = self._exact.get(name)
+        if found is None and self._depths:
+            labels = name.split(".")
+            for depth in self._depths:
+                if depth < len(labels) and (above := ".".join(labels[-depth:])) in self._wildcards:
+                    return self._wildcards[above]
         return found
 
     def __len__(self) -> int:

@@ -29,6 +29,7 @@ def said_about(name: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_words_for(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOLDEN)
     Path("secrets/key").chmod(0o644)  # not every checkout leaves files to be read by everybody
+    Path("tls/site.key").chmod(0o600)  # nor keys by nobody else
     monkeypatch.setattr(os, "environ", ENVIRONMENT)
     expected = Path(name).with_suffix(".expected")
     said = said_about(name, capsys)

@@ -86,6 +86,29 @@ def test_each_listener_has_its_own_word_about_the_names_that_it_knows() -> None:
     assert not may(b"secret.example", "a.example", elsewhere, hosts())
 
 
+def test_what_a_wildcard_asks_holds_for_all_below_it() -> None:
+    listener = hosts()
+    listener.add(["*.wild.example"], SECRET)
+    listener.add(["*.open.wild.example"], OPEN)
+    for name in (b"b.wild.example", b"a.b.wild.example", b"a.b.c.wild.example:443"):
+        assert not may(name, "a.example", listener)
+        assert not may(name, None, listener)
+    assert may(b"b.wild.example", "b.wild.example", listener)
+    assert not may(b"a.b.wild.example", "b.wild.example", listener)
+    assert not may(b"a.b.wild.example", "a.b.wild.example", listener)  # the default's handshake asks for nothing
+    assert may(b"x.open.wild.example", "a.example", listener)
+    assert may(b"wild.example", "a.example", listener)
+
+
+def test_a_name_that_a_renewed_certificate_lacks_is_not_open() -> None:
+    listener: NameTable[Host] = NameTable(OPEN)
+    guard = Guard([listener], {"secret.example": ASKS})
+    for name in (b"secret.example", b"secret.example.."):
+        with pytest.raises(ProxyError):
+            guard.check(name, None)
+    guard.check(b"a.example", None)
+
+
 @pytest.mark.parametrize(
     ("authority", "name"),
     [(b"A.Example:80", "a.example"), (b"a.example.", "a.example"), (b"[2001:DB8::1]:80", "2001:db8::1"), (b"", "")],

@@ -7,7 +7,8 @@ from twisted.internet.task import Clock
 from proxy.alarm import Alarm
 from proxy.config import Config, load_text
 from proxy.tls.contexts import ClientPolicy
-from proxy.tls.listening import guard_of, host_plans, response_fields, route_hosts, state_folder, tls_server
+from proxy.tls.listening import host_plans, response_fields, route_hosts, state_folder, tls_server
+from proxy.tls.reach import guard_of
 from tests.support.authority import Authority, Issued
 
 ROUTES = "routes: [{path: /, respond: 204}]\n"

@@ -38,5 +38,26 @@ def test_a_table_that_is_not_strict_has_an_answer_for_all() -> None:
     assert table.known("b.example") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("a.example", "exact"),
+        ("b.a.example", "near"),
+        ("d.c.b.a.example", "near"),
+        ("c.x.a.example", "nearest"),
+        ("b.example", "far"),
+        ("example", None),
+        ("b.elsewhere", None),
+        ("", None),
+    ],
+)
+def test_whose_wildcard_it_stands_below(name: str, value: str | None) -> None:
+    table = NameTable("default")
+    for names, one in (("*.example", "far"), ("*.a.example", "near"), ("*.x.a.example", "nearest")):
+        table.add([names], one)
+    table.add(["a.example"], "exact")
+    assert table.around(name) == value
+
+
 def test_repr(table: NameTable[str]) -> None:
     assert repr(table) == "<NameTable of 4 names, strict>"
