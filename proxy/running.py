@@ -16,7 +16,7 @@ from proxy.acme.storage import StorageError
 from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
-from proxy.admin.plan import ADDED, Change, plan
+from proxy.admin.plan import ADDED, REMOVED, Change, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
 from proxy.config.problem import Problem
@@ -197,7 +197,9 @@ def touched(changes: list[Change], house: House) -> list[Change]:
 def _touches(change: Change, house: House) -> str:
     if change.kind == "listener":
         found = [len(one.site.channels) for one in house.listeners if one.description == change.name]
-        return f"{sum(found)} client connections drain" if any(found) else ""
+        # They go with the listener, or where it is to speak TLS and did not, or the other way.
+        drain = change.verb == REMOVED or any(difference.path == "tls" for difference in change.differences)
+        return f"{sum(found)} client connections {'drain' if drain else 'stay'}" if any(found) else ""
     if change.kind == "upstream" and change.name in house.pools:
         in_flight = sum(server.in_flight for server in house.pools[change.name].servers)
         return f"{in_flight} exchanges in flight end as they began" if in_flight else ""

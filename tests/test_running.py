@@ -17,7 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from proxy.acme.storage import StorageError
 from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
-from proxy.admin.plan import Change
+from proxy.admin.plan import Change, Difference
 from proxy.assemble import House, assemble
 from proxy.config import ConfigError, load_text
 from proxy.leaving import Leaving
@@ -153,6 +153,19 @@ def test_a_plan_says_which_connections_it_touches() -> None:
     for wrong in (None, [], {"listen": []}):
         with pytest.raises(Refused):
             result(Running(service).plan(wrong))
+
+
+def test_connections_stay_at_a_listener_unless_it_begins_or_ends_to_speak_tls() -> None:
+    service = Service()
+    service.visit()
+    house = service.house
+    assert house is not None
+    stays, drains = Difference("redirect", None, "https"), Difference("tls", None, {"issuer": "internal"})
+    changes = [Change("changed", "listener", "tcp:8080", (one,)) for one in (stays, drains)]
+    assert [change.touches for change in touched(changes, house)] == [
+        "1 client connections stay",
+        "1 client connections drain",
+    ]
 
 
 def test_nothing_is_touched_where_nobody_is() -> None:

@@ -269,6 +269,7 @@ class ProxyChannel(Protocol):
         if not error.reason.status or self._writer.begun:
             self.abort()
             return
+        self._reader.keep_alive &= error.reason is not errors.MISDIRECTED  # the client is to shake hands anew
         if self._body is not None:
             self._body.stop()
         head, page = answer(error, exchange.request_id, exchange.head)

@@ -158,6 +158,36 @@ def _verify_clients(context: SSL.Context, client: ClientPolicy) -> None:
     context.load_client_ca(client.ca.encode())
 
 
+class Shown:
+    """The certificate of a client's connection, and which context has believed it last.
+
+    A connection outlives the context that it was made with; whoever is let in by it has to be believed still.
+    """
+
+    __slots__ = ("_above", "_believed_by", "_leaf")
+
+    def __init__(self, connection: SSL.Connection, context: SSL.Context | None) -> None:
+        leaf = connection.get_peer_certificate()
+        assert leaf is not None
+        self._leaf = leaf
+        self._above = connection.get_peer_cert_chain() or []
+        self._believed_by = context
+
+    def is_believed(self, context: SSL.Context | None) -> bool:
+        """Whether `context` believes it: by its authorities, its revocation list and the time of the day."""
+        if context is self._believed_by:
+            return True
+        store = context.get_cert_store() if context is not None else None
+        if store is None:
+            return False
+        try:
+            crypto.X509StoreContext(store, self._leaf, self._above).verify_certificate()
+        except crypto.X509StoreContextError:
+            return False
+        self._believed_by = context
+        return True
+
+
 def client_context(ca: str, crl: str, cert: str, key: str, verify: bool, policy: Policy) -> SSL.Context:
     """The context of connections to one upstream.
 

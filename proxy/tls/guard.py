@@ -4,6 +4,9 @@ A handshake is for one name, a request for another if the client likes. Where a 
 the same: else whoever got in through a host that asks for nothing could go on to one that asks (421, RFC 9110
 section 15.5.20). Certificates take one label for `*.`, routes take any number: for a request, what a wildcard says
 holds for all that is below it. Else the hosts further down, which nobody's handshake is for, would be open to all.
+
+A connection may be older than what its host asks now. It goes on where that is the same, and the certificate that its
+client has shown is believed still; else the client is sent away, and shakes hands anew.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from OpenSSL import SSL
+
 from proxy.config.routes import HostMatch
 from proxy.errors import MISDIRECTED, ProxyError
 from proxy.routing.explain import host_fits
-from proxy.tls.contexts import ClientPolicy
+from proxy.tls.contexts import ClientPolicy, Shown
 from proxy.tls.table import NameTable
 
 
@@ -24,6 +29,10 @@ class Host(Protocol):
     @property
     def client(self) -> ClientPolicy | None:
         """What it asks of clients; None for nothing."""
+
+    @property
+    def context(self) -> SSL.Context | None:
+        """What its handshakes are made with now."""
 
 
 class Hosts(Protocol):
@@ -47,12 +56,14 @@ class Credentials(NamedTuple):
     @ivar host: whom the client met.
     @ivar hosts: whom it could have met on this listener.
     @ivar forwarded: what the upstream is told about the client's certificate; empty where it showed none.
+    @ivar shown: that certificate; None where it showed none, or nobody has looked at it.
     """
 
     server_name: str
     host: Host
     hosts: Hosts
     forwarded: bytes = b""
+    shown: Shown | None = None
 
 
 class Guard:
@@ -91,10 +102,15 @@ class Guard:
         target = hosts.around(name) or hosts.default
         if own.client is None and target.client is None:
             return
-        if name == credentials.server_name or (target is own and not credentials.server_name):
+        if name != credentials.server_name and (target is not hosts.default or credentials.server_name):
+            told = credentials.server_name or "no name"
+            raise ProxyError(MISDIRECTED, f"the handshake was for {told}, the request is for {name}")
+        if target.client is None:
             return
-        told = credentials.server_name or "no name"
-        raise ProxyError(MISDIRECTED, f"the handshake was for {told}, the request is for {name}")
+        if own.client != target.client:
+            raise ProxyError(MISDIRECTED, f"{name} does not ask clients for what it did when they shook hands")
+        if credentials.shown is not None and not credentials.shown.is_believed(target.context):
+            raise ProxyError(MISDIRECTED, "the client's certificate is not believed any more")
 
     def _refuse_if_asked(self, name: str, shown: ClientPolicy | None = None) -> None:
         """@param shown: what the client of this connection was asked already."""

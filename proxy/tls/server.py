@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IAddress, IProtocol
 from proxy.alarm import Alarm
 from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError
 from proxy.message import Peer
+from proxy.tls.contexts import Shown
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
 from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, normal_name
@@ -169,8 +170,10 @@ class ServerStream(TlsStream):
             self.loseConnection()
             return
         certificate = self.tls.get_peer_certificate(as_cryptography=True) if self._host.client is not None else None
-        forwarded = element(certificate) if certificate is not None else b""
-        self.credentials = Credentials(self._hello.server_name, self._host, self._server.keyring, forwarded)
+        forwarded, shown = b"", None
+        if certificate is not None:
+            forwarded, shown = element(certificate), Shown(self.tls, self.tls.get_context())
+        self.credentials = Credentials(self._hello.server_name, self._host, self._server.keyring, forwarded, shown)
         self.put_above(self._owner.channel())
 
     def failed(self, error: HandshakeError) -> None:

@@ -45,7 +45,7 @@ class Stub:
         return {"request": question, "routes": [], "route": {"name": "live", "position": "x.yaml:1:1"}}
     def plan(self, new):
         change = {"verb": "changed", "kind": "listener", "name": new["listen"][0]["endpoint"],
-                  "differences": [{"path": "backlog", "old": 1, "new": 2}], "touches": "4 client connections drain"}
+                  "differences": [{"path": "backlog", "old": 1, "new": 2}], "touches": "4 client connections stay"}
         return {"changes": [change]}
     def drain(self, asked):
         return {}
@@ -230,4 +230,4 @@ def test_explain_live(config: str, unix: Site, capsys: pytest.CaptureFixture[str
 
 def test_plan_beside_the_running_proxy(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", config]) == 0
-    assert capsys.readouterr().out == "~ listener tcp:8080   (4 client connections drain)\n    backlog: 1 -> 2\n"
+    assert capsys.readouterr().out == "~ listener tcp:8080   (4 client connections stay)\n    backlog: 1 -> 2\n"

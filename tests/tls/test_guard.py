@@ -1,6 +1,7 @@
 """A host that needs a certificate is reached by its own handshake only."""
 
 import pytest
+from OpenSSL import SSL
 
 from proxy.errors import MISDIRECTED, ProxyError
 from proxy.tls.contexts import ClientPolicy
@@ -11,6 +12,7 @@ from proxy.tls.table import NameTable
 class Host:
     def __init__(self, client: ClientPolicy | None = None) -> None:
         self.client = client
+        self.context: SSL.Context | None = None
 
 
 ASKS, MAY = ClientPolicy(True, "ca.pem"), ClientPolicy(False, "ca.pem")
@@ -98,6 +100,37 @@ def test_what_a_wildcard_asks_holds_for_all_below_it() -> None:
     assert not may(b"a.b.wild.example", "a.b.wild.example", listener)  # the default's handshake asks for nothing
     assert may(b"x.open.wild.example", "a.example", listener)
     assert may(b"wild.example", "a.example", listener)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "allowed"),
+    [
+        (None, None, True),
+        (None, ASKS, False),
+        (None, MAY, False),
+        (MAY, ASKS, False),
+        (ASKS, MAY, False),
+        (ASKS, ASKS._replace(ca="other.pem"), False),
+        (ASKS, ASKS._replace(crl="revoked.crl"), False),
+        (ASKS, ASKS, True),
+        (MAY, MAY, True),
+        (ASKS, None, True),
+    ],
+)
+@pytest.mark.parametrize("server_name", ["secret.example", ""])
+def test_a_connection_is_not_older_than_what_is_asked(
+    then: ClientPolicy | None, now: ClientPolicy | None, allowed: bool, server_name: str
+) -> None:
+    before, after = Host(then), Host(now)
+    listener = NameTable(after)  # as a reload has left it
+    listener.add(["secret.example"], after)
+    try:
+        Guard([listener]).check(b"secret.example", Credentials(server_name, before, listener))
+    except ProxyError as error:
+        assert error.reason is MISDIRECTED
+        assert not allowed
+    else:
+        assert allowed
 
 
 def test_a_name_that_a_renewed_certificate_lacks_is_not_open() -> None:

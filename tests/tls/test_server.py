@@ -458,3 +458,19 @@ def test_a_host_that_asks_nothing_hears_nothing(authority: Authority) -> None:
     stage = Stage(plan(authority.issue("a.example")))
     stage.client("a.example", authority.ca, certificate=authority.issue("client.example")).shake()
     assert stage.top.transport.credentials.forwarded == b""
+
+
+def test_a_client_that_is_revoked_is_believed_no_longer_on_an_open_connection(authority: Authority) -> None:
+    good, bad = authority.issue("good.example"), authority.issue("bad.example")
+    stage = Stage(plan(authority.issue("m.example"), client=ClientPolicy(True, authority.ca, authority.revoke())))
+    believed = []
+    for certificate in (good, bad):
+        stage.client("m.example", authority.ca, certificate=certificate).shake()
+        believed.append(stage.top.transport.credentials.shown)
+    host = stage.keyring.default
+    assert [shown.is_believed(host.context) for shown in believed] == [True, True]
+    authority.revoke(bad)
+    stage.keyring.look()
+    stage.keyring.look()
+    assert [shown.is_believed(host.context) for shown in believed] == [True, False]
+    assert not believed[1].is_believed(None)
