@@ -237,7 +237,7 @@ def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: T
     return ProxySite(
         resource,
         shared.alarm,
-        shared.admission,
+        shared.admission if listener.redirect is None else shared.admission.unguarded(),
         shared.reactor,
         observers=shared.observers,
         deadlines=deadlines_of(config.timeouts),

@@ -16,6 +16,7 @@ from proxy.policy.resolution import Answer, Question, Target
 from proxy.upstream.dial import Address
 from proxy.upstream.names import NameFailedError
 from proxy.upstream.pool import Pool
+from tests.support.authority import Authority
 from tests.support.ends import End
 from tests.support.playbook import GET, OK
 from tests.support.proxy import ROOT
@@ -413,3 +414,24 @@ def test_a_log_that_was_opened_for_nothing_is_closed(tmp_path: Path) -> None:
     assert standing.access_log is not None
     assert repr(standing.access_log).startswith("<AccessLog")
     standing.close()
+
+
+def test_a_redirect_to_https_shows_nothing_and_is_for_every_host(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    one = authority.issue("staff.test")
+    street = Street(
+        "listen:\n"
+        "  - tcp:8080\n"
+        "  - {endpoint: tcp:80, redirect: https}\n"
+        "  - endpoint: tcp:443\n"
+        f"    tls: {{certificates: {{cert: {one.cert}, key: {one.key}, client: {{ca: {authority.ca}}}}}}}\n"
+        "routes: [{path: /, respond: 204}]\n"
+    )
+    asking = b"GET /a HTTP/1.1\r\nHost: staff.test\r\n\r\n"
+    refused, redirected = street.visit(0), street.visit(1)
+    refused.says(asking)
+    redirected.says(asking)
+    assert refused.takes().startswith(b"HTTP/1.1 421 ")
+    heard = redirected.takes()
+    assert heard.startswith(b"HTTP/1.1 308 ")
+    assert b"Location: https://staff.test/a\r\n" in heard

@@ -47,6 +47,10 @@ class Admission:
         self._make_id = ids
         self._guard = guard
 
+    def unguarded(self) -> Admission:
+        """The same for a listener behind which nothing is that a host might protect."""
+        return Admission(self.forwarding, self._make_id)
+
     def forwarder(
         self, peer: str, scheme: bytes, credentials: Credentials | None = None, before: Visitor | None = None
     ) -> Visitor:

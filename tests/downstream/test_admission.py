@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.downstream.admission import Admission
-from proxy.errors import MAX_FORWARDS, REQUEST_LOOP, REQUEST_METHOD, REQUEST_PATH, ProxyError, Reason
+from proxy.errors import MAX_FORWARDS, MISDIRECTED, REQUEST_LOOP, REQUEST_METHOD, REQUEST_PATH, ProxyError, Reason
 from proxy.message import EMPTY, Exchange, Fields, Peer, RequestHead
 from proxy.message.fields import Pair
 from proxy.observe import ExchangeRecord
@@ -92,3 +92,21 @@ def test_options_count_their_hops(said: bytes, passed_on: bytes) -> None:
 
 def test_hops_count_for_options_only() -> None:
     assert admitted((b"Max-Forwards", b"0")).head.fields.get(b"max-forwards") == b"0"
+
+
+def test_a_guard_looks_at_every_request_unless_there_is_nothing_to_guard() -> None:
+    class Guard:
+        def check(self, authority: bytes, credentials: object) -> None:
+            raise ProxyError(MISDIRECTED, authority.decode())
+
+    admission = Admission(TRUSTING, lambda: b"made-here", Guard())  # type: ignore[arg-type] # all that is asked of them
+    for one, refused in ((admission, True), (admission.unguarded(), False)):
+        head = RequestHead(b"GET", b"/", b"a", 1, Fields(((b"Host", b"a"),)))
+        exchange = Exchange(head, b"", EMPTY, Peer("192.0.2.7", 1), ExchangeRecord(0.0, 0.0), lambda head: None)
+        try:
+            one.admit(exchange, one.forwarder("192.0.2.7", b"http"))
+        except ProxyError as error:
+            assert error.reason is MISDIRECTED
+            assert refused
+        else:
+            assert not refused

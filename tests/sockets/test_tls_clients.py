@@ -85,6 +85,19 @@ def test_a_protected_wildcard_is_not_reached_further_down(
     assert plain_status(proxy, open_port, "elsewhere.test") == 204
 
 
+def test_a_redirect_to_https_is_for_hosts_that_need_a_certificate_too(
+    authority: Authority, run: Callable[[str, int], RunningProxy]
+) -> None:
+    port, redirecting = free_port(), free_port()
+    config = listener(port, entry(authority.issue("staff.test"), asking(authority)))
+    config += plain(redirecting, f', redirect: "https:{port}"')
+    proxy = run(f"listen:\n{config}routes: [{{path: /, respond: 204}}]\n", port)
+    with RunningProxy(proxy.process, redirecting, proxy.config).connect() as client:
+        answer = client.get(b"/a", b"Host: staff.test")
+    assert answer.status == 308
+    assert answer.field(b"location") == b"https://staff.test:%d/a" % port
+
+
 # --- connections that are older than what is asked --------------------------------------------------------
 
 
