@@ -279,12 +279,12 @@ class Keyring:
         self._warned_at = now = self._now()
         if self.stapling is not None:
             self.stapling.warn()
-        for host in self.hosts:
-            for files, pair in zip(host.plan.files, host.pairs, strict=False):
-                left = days_left(pair.not_after, now)
-                if left < limits.CERTIFICATE_WARN_DAYS:
-                    word = "has expired" if left < 0 else f"expires in {left:.0f} days"
-                    log.warn("the certificate in {file} {word}", file=files.cert, word=word)
+        in_use = [pair for host in self.hosts for pair in zip(host.plan.files, host.pairs, strict=False)]
+        for files, pair in dict(in_use).items():  # several hosts may share one
+            left = days_left(pair.not_after, now)
+            if left < limits.CERTIFICATE_WARN_DAYS:
+                word = "has expired" if left < 0 else f"expires in {left:.0f} days"
+                log.warn("the certificate in {file} {word}", file=files.cert, word=word)
 
     def __repr__(self) -> str:
         return f"<Keyring of {len(self.hosts)} hosts>"

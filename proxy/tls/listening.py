@@ -78,29 +78,64 @@ def tls_server(
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake, ordered.prover)
 
 
+class _Entry(NamedTuple):
+    """A certificate of the configuration, and what is in its files."""
+
+    files: CertificateFiles
+    names: tuple[str, ...]
+    kind: str
+    client: ClientPolicy | None
+    given: bool
+
+
 def host_plans(wish: wishes.ListenerTls, loaded: dict[CertificateFiles, Pair]) -> tuple[HostPlan, ...]:
-    """One plan for each host. Certificates for the same names, with different kinds of keys, share one.
+    """One plan for each host: names that have the same certificates, one for each kind of key, share one.
 
     @param loaded: gets what is in the files.
     @raise CertificateError: a file cannot be used.
     """
-    plans: list[HostPlan] = []
-    kinds: list[set[str]] = []
-    at: dict[tuple[tuple[str, ...], ClientPolicy | None], int] = {}
+    entries: list[_Entry] = []
+    places: dict[str, list[int]] = {}
     for certificate in wish.certificates or ():
         files = CertificateFiles(certificate.cert, certificate.key)
         pair = loaded[files] = files.load()
-        client = client_policy(certificate)
-        key = (tuple(sorted(certificate.names or pair.names)), client)
-        place = at.get(key)
-        if place is not None and pair.kind not in kinds[place]:
-            plans[place] = plans[place]._replace(files=(*plans[place].files, files))
-            kinds[place].add(pair.kind)
-            continue
-        at.setdefault(key, len(plans))
-        plans.append(HostPlan((files,), certificate.names or (), client))
-        kinds.append({pair.kind})
-    return tuple(plans)
+        names = tuple(dict.fromkeys(certificate.names or pair.names))
+        for name in names:
+            places.setdefault(name, []).append(len(entries))
+        given = certificate.names is not None
+        entries.append(_Entry(files, names, pair.kind, client_policy(certificate), given))
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for place, entry in enumerate(entries):
+        for name in entry.names:
+            if places[name][0] == place:
+                groups.setdefault(_side_by_side(name, entries, places), []).append(name)
+        if not entry.names:
+            groups[place,] = []  # clients that name nobody may get it
+    return tuple(_plan([entries[place] for place in group], names) for group, names in groups.items())
+
+
+def _side_by_side(name: str, entries: list[_Entry], places: dict[str, list[int]]) -> tuple[int, ...]:
+    """The certificates for `name`, one for each kind of key."""
+    own, above = places[name], places.get("*." + name.partition(".")[2], ())
+    client = entries[own[0]].client
+    kinds: dict[str, int] = {}
+    for place in own:
+        if entries[place].client == client:
+            kinds.setdefault(entries[place].kind, place)
+    for place in above:
+        # Of a wildcard only RSA: OpenSSL gives it to clients that know no other, so it never stands before the name's
+        # own certificate.
+        if entries[place].client == client and entries[place].kind == "RSA":
+            kinds.setdefault("RSA", place)
+    return tuple(kinds.values())
+
+
+def _plan(entries: list[_Entry], names: list[str]) -> HostPlan:
+    """@param names: those that have just these certificates. Where that is all of the first one's, a renewal may bring
+    others."""
+    files = tuple(entry.files for entry in entries)
+    whole = set(names) == set(entries[0].names) and not entries[0].given
+    return HostPlan(files, () if whole else tuple(names), entries[0].client)
 
 
 def client_policy(wish: wishes.Certificate) -> ClientPolicy | None:

@@ -128,6 +128,26 @@ def test_rsa_and_ecdsa_side_by_side(hosts: RunningProxy) -> None:
         assert f"Peer signature type: {said}" in seen
 
 
+def test_a_client_of_old_gets_rsa_for_every_name_that_it_is_for(
+    authority: Authority, run: Callable[[str, int], RunningProxy]
+) -> None:
+    port = free_port()
+    rsa = authority.issue("one.test", "two.test", "*.wild.test", file="both", use_rsa=True)
+    curve = authority.issue("one.test", "a.wild.test", file="only")
+    certificates = f"[{entry(rsa)}, {entry(curve)}]"
+    run(
+        f'listen: {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{certificates: {certificates}}}}}\n'
+        "routes: [{path: /, respond: 204}]\n",
+        port,
+    )
+    for name, kinds in (("one.test", "RSA ECDSA"), ("a.wild.test", "RSA ECDSA"), ("two.test", "RSA")):
+        for kind in kinds.split():
+            cipher = f"ECDHE-{kind}-AES128-GCM-SHA256"
+            seen = s_client(port, "-servername", name, "-tls1_2", "-cipher", cipher)
+            assert f"Cipher    : {cipher}" in seen, (name, kind)
+        assert f"Peer signature type: {kinds.split()[-1]}" in s_client(port, "-servername", name)
+
+
 def test_old_versions_and_weak_ciphers_are_refused(hosts: RunningProxy) -> None:
     for options in (["-tls1_1"], ["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"]):
         assert "alert" in s_client(hosts.port, "-servername", "www.test", *options)

@@ -46,6 +46,37 @@ def test_certificates_of_different_kinds_share_a_host(authority: Authority) -> N
     assert len(second.files) == 1
 
 
+def test_each_name_has_all_kinds_of_keys_that_are_for_it(authority: Authority) -> None:
+    rsa = authority.issue("one.test", "two.test", "*.wild.test", file="rsa", use_rsa=True)
+    curve, staff = authority.issue("one.test", "a.wild.test", file="ec"), authority.issue("b.wild.test", file="staff")
+    late = authority.issue("two.test", file="late", use_rsa=True)
+    asks = f", client: {{ca: {authority.ca}}}"
+    wish = listening(written(rsa), written(curve), written(staff, asks), written(late)).listen[0].tls
+    assert wish is not None
+    found = {tuple(files.cert for files in plan.files): (plan.names, plan.client) for plan in host_plans(wish, {})}
+    assert found == {
+        (rsa.cert, curve.cert): (("one.test",), None),
+        (rsa.cert,): (("two.test", "*.wild.test"), None),
+        (curve.cert, rsa.cert): (("a.wild.test",), None),
+        (staff.cert,): ((), ClientPolicy(True, authority.ca)),  # the wildcard asks for nothing
+    }
+
+
+def test_a_wildcard_does_not_stand_before_a_name_of_its_own(authority: Authority) -> None:
+    curve, rsa = authority.issue("*.test"), authority.issue("a.test", use_rsa=True)
+    wish = listening(written(curve), written(rsa)).listen[0].tls
+    assert wish is not None
+    assert [[files.cert for files in plan.files] for plan in host_plans(wish, {})] == [[curve.cert], [rsa.cert]]
+
+
+def test_a_certificate_without_names_is_for_those_who_name_nobody(authority: Authority) -> None:
+    made = listening(written(authority.issue(uris=["spiffe://a"])), written(authority.issue("b.test")))
+    server = tls_server(made, made.listen[0], alarm())
+    assert server is not None
+    assert [host.names for host in server.keyring.hosts] == [(), ("b.test",)]
+    assert server.keyring.default is server.keyring.hosts[0]
+
+
 def test_what_clients_are_asked(authority: Authority) -> None:
     staff = f", client: {{verify: required, ca: {authority.ca}}}"
     nobody = ", client: {verify: none}"
