@@ -104,6 +104,10 @@ class _Check:
             self._revoked((*path, "client", "crl"), wish.crl)
 
     def _names(self, path: Path, wish: Certificate, pair: Pair) -> None:
+        if wish.names is None and not pair.names:
+            message = f"{wish.cert} holds no host name: nobody who asks for one gets it"
+            hint = "have it issued for the names of its hosts (DNS), or write `names`"
+            self._say((*path, "cert"), "certificate-nameless", message, hint)
         for name in wish.names or ():
             above = "*." + name.partition(".")[2]
             if name not in pair.names and above not in pair.names:
@@ -183,4 +187,4 @@ def warning_codes() -> Iterator[str]:
     """Every code that may come up, for the page that explains them."""
     yield from ("certificate", "key-readable", "certificate-chain", "certificate-early", "certificate-expired")
     yield from ("certificate-expires", "certificate-name", "certificate-twice", "tls-unverified")
-    yield from ("must-staple", "staple")
+    yield from ("must-staple", "staple", "certificate-nameless")

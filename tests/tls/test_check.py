@@ -138,6 +138,14 @@ routes: [{{path: /, split: [a, b, c]}}]
     assert [line.partition(":")[0] for line in found] == ["2", "8", "8"]
 
 
+def test_a_certificate_that_nobody_can_ask_for(authority: Authority) -> None:
+    one = authority.issue(uris=["spiffe://a.test/b"])
+    wanted = f"5:18 warning certificate-nameless: {one.cert} holds no host name: nobody who asks for one gets it"
+    assert said(listening(written(one))) == [wanted]
+    assert "nameless" not in str(said(listening(written(one, ", names: a.test"))))
+    assert said(listening(written(authority.issue(common_name="old.test", file="old")))) == []
+
+
 def test_every_code_is_explained() -> None:
     page = (ROOT / "docs" / "tls.md").read_text()
     assert {code for code in warning_codes() if f"`{code}`" not in page} == set()
