@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 
 from proxy.config.acme import Acme
 from proxy.config.server_name import ServerName
-from proxy.config.values import OneOrMany, PositiveDuration, ShortWish, StrictBool, StrictStr, Wish, wrong
+from proxy.config.values import Duration, OneOrMany, ShortWish, StrictBool, StrictStr, Wish, wrong
+
+# What https://hstspreload.org/ asks for.
+_PRELOAD_SECONDS = 365 * 86400
 
 
 class ClientCertificates(Wish):
@@ -49,16 +52,29 @@ class Certificate(Wish):
 
 
 class Hsts(ShortWish):
-    """`Strict-Transport-Security` (RFC 6797) in every response: browsers come back by https only."""
+    """`Strict-Transport-Security` (RFC 6797) in every response: browsers come back by https only.
+
+    @ivar max_age: 0 has browsers forget that they were told so.
+    @ivar preload: browsers may have it built in, for whoever enters the name in their list.
+    """
 
     shorthand = "max_age"
 
-    max_age: PositiveDuration
+    max_age: Duration
     subdomains: StrictBool = False
+    preload: StrictBool = False
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.preload and (self.max_age < _PRELOAD_SECONDS or not self.subdomains):
+            message = "browsers take nobody into their list without `subdomains: true` and a `max_age` of 365d"
+            raise wrong("contradiction", message, "give both, or remove `preload`", at="preload")
+        return self
 
     @property
     def value(self) -> bytes:
-        return b"max-age=%d%b" % (self.max_age, b"; includeSubDomains" if self.subdomains else b"")
+        more = (b"; includeSubDomains" if self.subdomains else b"") + (b"; preload" if self.preload else b"")
+        return b"max-age=%d%b" % (self.max_age, more)
 
 
 class ListenerTls(ShortWish):

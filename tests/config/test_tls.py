@@ -45,7 +45,15 @@ def test_names_are_as_tables_have_them() -> None:
 
 def test_hsts_in_short_and_in_long() -> None:
     long = {"max_age": "1h", "subdomains": True}
-    for written, value in (("365d", b"max-age=31536000"), (long, b"max-age=3600; includeSubDomains")):
+    listed = {"max_age": "365d", "subdomains": True, "preload": True}
+    for written, value in (
+        ("365d", b"max-age=31536000"),
+        (long, b"max-age=3600; includeSubDomains"),
+        (listed, b"max-age=31536000; includeSubDomains; preload"),
+        (0, b"max-age=0"),
+        ("0s", b"max-age=0"),
+        ({"max_age": 0, "subdomains": True}, b"max-age=0; includeSubDomains"),
+    ):
         hsts = listener({"certificates": FILES, "hsts": written}).hsts
         assert hsts is not None
         assert hsts.value == value
@@ -71,6 +79,9 @@ def test_a_redirect_of_a_whole_listener(written: str, port: int) -> None:
         ({"tls": {"certificates": {**FILES, "client": {}}}}, "needs `ca`"),
         ({"tls": {"certificates": FILES, "policy": "modern", "min_version": "1.2"}}, "TLS 1.3 only"),
         ({"tls": {"certificates": FILES, "min_version": "1.1"}}, "1.2"),
+        ({"tls": {"certificates": FILES, "hsts": {"max_age": "365d", "preload": True}}}, "subdomains: true"),
+        ({"tls": {"certificates": FILES, "hsts": {"max_age": "1d", "subdomains": True, "preload": True}}}, "365d"),
+        ({"tls": {"certificates": FILES, "hsts": {"preload": True}}}, "max_age"),
     ],
 )
 def test_what_is_wrong_with_a_listener(wish: dict[str, object], words: str) -> None:
