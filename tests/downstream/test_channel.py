@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import directlyProvides
 
 from proxy.errors import BODY_TIMEOUT, HEAD_TIMEOUT
 from proxy.gates.chain import Proceed
 from proxy.limits import HALF_CLOSED_SECONDS, LINGER_SECONDS, WINDOW_BYTES
 from proxy.message import BytesBody, Deadlines, Exchange, Fields, Response, ResponseHead
+from proxy.tls.contexts import CertificateFiles, server_context
+from proxy.tls.keyring import HostPlan, Keyring
+from proxy.tls.policies import policy
+from proxy.tls.server import TlsServer
+from tests.support.authority import Authority, Issued
+from tests.support.ends import End
 from tests.support.playbook import GET, OK, Play, playing
+from tests.tls.peers import ADDRESS, Client, client_context
 
 POST_HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 BIG = 40 * WINDOW_BYTES
@@ -736,3 +751,43 @@ def test_a_reload_leaves_no_reader_behind_that_obeys_other_limits() -> None:
         staying.says(CLOSING)
         play.turn()
         assert not play.site._spare
+
+
+# --- over TLS ---------------------------------------------------------------------------------------------------
+
+
+def ours(play: Play, issued: Issued) -> Any:
+    """A connection by our own stream."""
+    plan = HostPlan((CertificateFiles(issued.cert, issued.key),))
+    keyring = Keyring([plan], policy("intermediate"), [b"http/1.1"], play.alarm)
+    return TlsServer(keyring, play.alarm, (b"http/1.1",), 10.0).stream(play.site, None)
+
+
+def twisteds(play: Play, issued: Issued) -> Any:
+    """One by the transport that Twisted's own TLS endpoints have."""
+    files = [CertificateFiles(issued.cert, issued.key)]
+    context = server_context(files, policy("intermediate"), None, [b"http/1.1"])
+    contexts = SimpleNamespace(getContext=lambda: context)
+    directlyProvides(contexts, IOpenSSLContextFactory)
+    return TLSMemoryBIOFactory(contexts, False, play.site, clock=play.clock).buildProtocol(ADDRESS)
+
+
+@pytest.mark.parametrize("accept", [ours, twisteds])
+def test_the_end_of_a_connection_is_said_over_tls_though_a_producer_was_registered(
+    tmp_path: Path, accept: Callable[[Play, Issued], Any]
+) -> None:
+    """Twisted's transport does not say close_notify while a producer is registered: clients would wait for ever."""
+    authority = Authority(tmp_path)
+    with playing() as play:
+        end = End(play.clock, ADDRESS)
+        end.joins(accept(play, authority.issue("a.test")))
+        client = Client(end, client_context(authority.ca), "a.test", None).shake()
+        client.says(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert end.transport._producer is not None
+        play.server().says(OK)
+        assert client.hears().endswith(b"\r\n\r\nok")
+        play.turn()
+        client.flush()
+        assert client.tls.read() == b""  # close_notify: without it, this would want more
+        assert end.transport._producer is None
+        client.end.leaves()

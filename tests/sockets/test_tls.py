@@ -153,6 +153,50 @@ def test_old_versions_and_weak_ciphers_are_refused(hosts: RunningProxy) -> None:
         assert "alert" in s_client(hosts.port, "-servername", "www.test", *options)
 
 
+def test_policies_and_the_lowest_version(authority: Authority, run: Callable[[str, int], RunningProxy]) -> None:
+    """Each listener has its own: what the versions and one cipher of each kind get there."""
+    one = authority.issue("www.test", file="policies")
+    wishes = ["modern", "intermediate", "legacy", 'intermediate, min_version: "1.3"', 'legacy, min_version: "1.2"']
+    ports = [free_port() for _ in wishes]
+    listeners = "".join(
+        f'  - {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{certificates: {entry(one)}, policy: {wish}}}}}\n'
+        for port, wish in zip(ports, wishes, strict=True)
+    )
+    run(f"listen:\n{listeners}routes: [{{path: /, respond: 204}}]\n", ports[-1])
+    spoken = {
+        "-tls1_3": [True, True, True, True, True],
+        "-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256": [False, True, True, False, True],
+        "-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256": [False, False, True, False, True],
+        "-tls1_2 -cipher ECDHE-ECDSA-AES256-CCM": [False] * 5,
+        "-tls1_1 -cipher DEFAULT@SECLEVEL=0": [False] * 5,
+    }
+    for options, expected in spoken.items():
+        heard = [s_client(port, "-servername", "www.test", *options.split()) for port in ports]
+        assert ["Verify return code" in one and "Cipher is (NONE)" not in one for one in heard] == expected, options
+
+
+def test_unknown_names_get_the_first_certificate_where_that_is_asked_for(
+    authority: Authority, run: Callable[[str, int], RunningProxy]
+) -> None:
+    port = free_port()
+    first, second = authority.issue("first.test"), authority.issue("second.test")
+    certificates = f"certificates: [{entry(first)}, {entry(second)}], unknown_names: default, hsts: 0"
+    run(
+        f'listen: {{endpoint: "tcp:{port}:interface={LOOPBACK}", tls: {{{certificates}}}}}\n'
+        "routes: [{path: /, respond: 204}]\n",
+        port,
+    )
+    for options, subject in (
+        (["-servername", "nobody.test"], "first.test"),
+        (["-noservername"], "first.test"),
+        (["-servername", "second.test"], "second.test"),
+    ):
+        assert f"subject=CN = {subject}" in s_client(port, *options)
+    said = curl(authority, port, "nobody.test", "-i", "-k").stdout
+    assert said.startswith("HTTP/1.1 204")
+    assert "strict-transport-security: max-age=0" in said.lower()
+
+
 def test_sessions_are_resumed(hosts: RunningProxy, tmp_path: Path) -> None:
     for version in ("-tls1_2", "-tls1_3"):
         session = str(tmp_path / f"session{version}")
