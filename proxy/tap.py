@@ -24,6 +24,10 @@ _PACKAGED = Path(__file__).with_name("default_routes.yaml")
 _CHECKOUT = Path(__file__).parent.parent / "config" / "routes.yaml"
 
 
+class ListenError(ValueError):
+    """What the command line says about where to listen is no endpoint."""
+
+
 class Options(usage.Options):
     """What may stand behind `twistd reverseproxy`."""
 
@@ -105,7 +109,7 @@ def first_look(look: Callable[[], Examined]) -> Examined:
     """Read the configuration, or say on the console what is wrong with it and exit with 1."""
     try:
         examined = look()
-    except ValueError as error:
+    except ListenError as error:
         sys.stderr.write(f"reverseproxy: --listen: {error}\n")
         raise SystemExit(1) from error
     text = render(examined.problems, color=sys.stderr.isatty())
@@ -119,7 +123,7 @@ def first_look(look: Callable[[], Examined]) -> Examined:
 def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
     """The same configuration, but listening on `endpoints`, if there are any.
 
-    @raise ValueError: one of them is no endpoint.
+    @raise ListenError: one of them is no endpoint.
     """
     config = examined.loaded.config
     if not endpoints or config is None:
@@ -127,7 +131,7 @@ def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
     try:
         listeners = tuple(Listener.model_validate({"endpoint": endpoint}) for endpoint in endpoints)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"]) from error
+        raise ListenError(error.errors()[0]["msg"]) from error
     loaded = replace(examined.loaded, config=config.model_copy(update={"listen": listeners}))
     return examined._replace(loaded=loaded)
 

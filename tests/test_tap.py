@@ -15,6 +15,8 @@ from twisted.python.usage import UsageError
 
 from proxy import tap
 from proxy.ports import StartError
+from tests.support.authority import Authority
+from tests.support.odd import ODD, odd
 from tests.support.proxy import ROOT
 
 GOOD = "access_log: false\nroutes: [{path: /, respond: 204}]\n"
@@ -126,3 +128,28 @@ def test_what_the_configuration_names_and_is_not_there_is_told_at_the_start(
         assert not pidfile.exists(), "twistd would find it at the next start"
     else:
         assert "cannot be opened: No such file" in str(ended.value)
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_certificate_that_makes_no_sense_is_told_with_its_place(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, what: str
+) -> None:
+    one = odd(Authority(tmp_path), what)
+    tls = f"{{certificates: {{cert: {one.cert}, key: {one.key}}}}}"
+    config.write_text(f"listen:\n  - {{endpoint: tcp:8443, tls: {tls}}}\n{GOOD}")
+    with pytest.raises(SystemExit):
+        tap.makeService(options("--config", str(config)))
+    told = capsys.readouterr().err
+    assert f"{config}:2:53: error: {one.cert}: a certificate in it cannot be read" in told
+    assert "--listen" not in told
+
+
+def test_what_fails_in_an_unknown_way_is_not_laid_to_the_command_line(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: str, environ: object) -> None:
+        raise ValueError("nobody has thought of this")
+
+    monkeypatch.setattr(tap, "examine", fails)
+    with pytest.raises(ValueError, match="nobody has thought of this"):
+        tap.makeService(options("--config", str(config)))

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from proxy.acme.schedule import Life
 from proxy.acme.words import AcmeError
-from proxy.tls.certificates import names_of
+from proxy.tls.certificates import UNREADABLE, names_of
 
 # RFC 8737 section 6.1.
 ACME_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.1.31")
@@ -67,7 +67,7 @@ def checked(chain: str, key: str, names: tuple[str, ...], now: float) -> x509.Ce
         # Seen as one thing, or as two: one key has one encoding.
         same = _public(found.public_key()) == _public(private.public_key())
         missing = set(names) - set(names_of(found))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise AcmeError(f"the authority sent something that is no certificate: {error}") from error
     if not same:
         raise AcmeError("the authority sent the certificate of another key")

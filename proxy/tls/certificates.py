@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +20,17 @@ from cryptography.x509.oid import NameOID
 from proxy import limits
 
 ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+
+
+#: What the library raises when it cannot make sense of a certificate. It looks into most parts only when they are asked
+#: for, so whoever asks a certificate of somebody else has to expect these.
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class CertificateError(Exception):
@@ -79,23 +91,37 @@ def load_pair(cert: str, key: str) -> Pair:
     """
     chain = load_chain(cert)
     private = load_key(key)
-    if _public(chain[0]) != private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+    with _readable(cert):
+        public, names = _public(chain[0]), names_of(chain[0])
+    if public != private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
         raise CertificateError(key, f"this is not the key of the certificate in {cert}")
-    return Pair(chain, private, names_of(chain[0]))
+    return Pair(chain, private, names)
 
 
 def load_chain(path: str) -> tuple[x509.Certificate, ...]:
     """The certificates in a PEM file, in its order.
 
-    @raise CertificateError: there are none.
+    @raise CertificateError: there are none, or one of them cannot be read.
     """
     data = read(path)
-    try:
-        found = tuple(x509.load_pem_x509_certificates(data))
-    except ValueError as error:
+    if b"-----BEGIN CERTIFICATE-----" not in data:
         hint = ": it holds a key" if b"PRIVATE KEY" in data else ""
-        raise CertificateError(path, f"no certificate in PEM form{hint}") from error
+        raise CertificateError(path, f"no certificate in PEM form{hint}")
+    with _readable(path):
+        found = tuple(x509.load_pem_x509_certificates(data))
+        for one in found:
+            # Whatever is asked of any certificate, asked here, where there is a file to name.
+            _ = one.subject, one.issuer, one.not_valid_before_utc, one.not_valid_after_utc
     return found
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """@raise CertificateError: a certificate in the file cannot be made sense of."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise CertificateError(path, f"a certificate in it cannot be read: {error}") from error
 
 
 def load_key(path: str) -> ServerKey:
@@ -123,7 +149,9 @@ def load_revoked(path: str) -> tuple[x509.CertificateRevocationList, ...]:
     data, mark = read(path), b"-----BEGIN X509 CRL-----"
     try:
         found = tuple(x509.load_pem_x509_crl(mark + part) for part in data.split(mark)[1:])
-    except ValueError as error:
+        for one in found:
+            _ = one.next_update_utc
+    except UNREADABLE as error:
         raise CertificateError(path, "no revocation list in PEM form") from error
     if not found:
         raise CertificateError(path, "no revocation list in PEM form")
@@ -164,7 +192,10 @@ def _file_signature(path: str) -> tuple[int, int, int]:
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The names that a certificate is for (RFC 9525); its common name where it has no others."""
+    """The names that a certificate is for (RFC 9525); its common name where it has no others.
+
+    @raise UNREADABLE: they make no sense.
+    """
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

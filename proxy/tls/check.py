@@ -22,7 +22,7 @@ from proxy.tls.certificates import (
     load_pair,
     load_revoked,
 )
-from proxy.tls.ocsp import must_staple, responder_of
+from proxy.tls.ocsp import must_staple, responder_of, responders_in
 
 
 def check_files(loaded: Loaded, now: float) -> list[Problem]:
@@ -133,6 +133,8 @@ class _Check:
         url = responder_of(pair.leaf)
         if url and pair.issuer is None and wish.staple == "auto":
             why, hint = "its file lacks the certificate of its issuer", "append that, or write `staple: off`"
+        elif not url and (named := ", ".join(map(repr, responders_in(pair.leaf)))):
+            why, hint = f"the responder that it names cannot be asked, {named}", "have it issued anew"
         elif not url:
             why, hint = "it names nobody who gives one", "have it issued anew without must-staple"
         else:
@@ -140,7 +142,7 @@ class _Check:
         if must_staple(pair.leaf) and (why or wish.staple == "off"):
             message = f"clients may refuse {cert}: it needs an OCSP response, and {why or '`staple: off` forbids that'}"
             self._say((*path, "cert"), "must-staple", message, hint)
-        elif why and url:
+        elif why and wish.staple == "auto" and (url or any(responders_in(pair.leaf))):
             self._say((*path, "cert"), "staple", f"{cert} gets no OCSP responses: {why}", hint)
 
     # --- both ends ----------------------------------------------------------------------------------------

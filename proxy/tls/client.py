@@ -38,7 +38,7 @@ from proxy.errors import (
     ProxyError,
     Retry,
 )
-from proxy.tls.certificates import CertificateError, days_left, is_address, load_chain, signature
+from proxy.tls.certificates import UNREADABLE, CertificateError, days_left, is_address, load_chain, signature
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
 from proxy.tls.policies import policy
 from proxy.tls.stream import HandshakeError, TlsStream
@@ -160,9 +160,16 @@ class ClientTls:
         """
         if not self.plan.verify:
             return
-        certificate = connection.get_peer_certificate(as_cryptography=True)
-        if certificate is None:
-            raise ProxyError(UPSTREAM_TLS_UNTRUSTED, "it has no certificate", Retry.UNSENT)
+        try:
+            certificate = connection.get_peer_certificate(as_cryptography=True)
+            if certificate is None:
+                raise ProxyError(UPSTREAM_TLS_UNTRUSTED, "it has no certificate", Retry.UNSENT)
+            self._verify_name(name, certificate)
+        except UNREADABLE as error:
+            words = f"the server's certificate cannot be read: {error}"
+            raise ProxyError(UPSTREAM_TLS_UNTRUSTED, words, Retry.UNSENT) from error
+
+    def _verify_name(self, name: str, certificate: x509.Certificate) -> None:
         known = names_in(certificate)
         if self.plan.san:
             if not known & {one.lower() for one in self.plan.san}:

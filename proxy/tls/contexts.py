@@ -155,7 +155,10 @@ def _verify_clients(context: SSL.Context, client: ClientPolicy) -> None:
         SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if client.required else 0), note_verdict
     )
     trust(context, client.ca, client.crl)
-    context.load_client_ca(client.ca.encode())
+    try:
+        context.load_client_ca(client.ca.encode())
+    except SSL.Error as error:
+        raise CertificateError(client.ca, f"OpenSSL refuses it: {said(error)}") from error
 
 
 class Shown:
@@ -225,8 +228,11 @@ def trust(context: SSL.Context, ca: str, crl: str) -> None:
     """
     store = context.get_cert_store()
     assert store is not None
-    for authority in load_chain(ca):
-        store.add_cert(crypto.X509.from_cryptography(authority))
+    try:
+        for authority in load_chain(ca):
+            store.add_cert(crypto.X509.from_cryptography(authority))
+    except crypto.Error as error:
+        raise CertificateError(ca, f"OpenSSL refuses it: {said(error)}") from error
     if crl:
         _revoke(context, crl)
 
@@ -234,12 +240,15 @@ def trust(context: SSL.Context, ca: str, crl: str) -> None:
 def _revoke(context: SSL.Context, crl: str) -> None:
     store = context.get_cert_store()
     assert store is not None
-    for revoked in load_revoked(crl):
-        store.add_crl(revoked)
+    try:
+        for revoked in load_revoked(crl):
+            store.add_crl(revoked)
+    except crypto.Error as error:
+        raise CertificateError(crl, f"OpenSSL refuses it: {said(error)}") from error
     store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
 
 
-def said(error: SSL.Error) -> str:
+def said(error: SSL.Error | crypto.Error) -> str:
     """What OpenSSL says, without the names of its functions: `no shared cipher`."""
     reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
     words = [entry[2] for entry in reasons if len(entry) == 3 and entry[2]]

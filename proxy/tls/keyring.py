@@ -227,8 +227,10 @@ class Keyring:
             self.stapling.stop()
 
     def time_passed(self) -> None:
-        self.look()
-        self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
+        try:
+            self.look()
+        finally:  # whatever went wrong, the next renewal must not be missed for it
+            self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
 
     def look(self) -> None:
         """Take what has been renewed."""
@@ -266,6 +268,10 @@ class Keyring:
         except CertificateError as error:
             host.made_at = now
             log.error("a renewed certificate cannot be used, the old one stays: {error}", error=str(error))
+            return False
+        except Exception:  # noqa: BLE001 - told, and no reason to let the certificates of other hosts expire
+            host.made_at = now
+            log.failure("{host!r} could not be renewed, the old certificate stays", host=host)
             return False
         if changed:
             log.info("certificate renewed: {host!r}", host=host)

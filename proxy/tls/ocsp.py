@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,6 +16,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from proxy import limits
+from proxy.tls.certificates import UNREADABLE
 
 _STRONG = (SHA256, SHA384, SHA512)
 
@@ -40,23 +42,34 @@ class Answer(NamedTuple):
 def responder_of(certificate: x509.Certificate) -> str:
     """The URL of whoever answers for `certificate` (RFC 5280 section 4.2.2.1); "" where it names none that is asked by
     plain HTTP, as all are: the answer is signed."""
+    return next((url for url in responders_in(certificate) if _askable(url)), "")
+
+
+def responders_in(certificate: x509.Certificate) -> Iterator[str]:
+    """The URLs that `certificate` names, whether they make sense or not."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ""
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return
     for one in found:
         if one.access_method == AuthorityInformationAccessOID.OCSP:
             url = getattr(one.access_location, "value", "")
-            if isinstance(url, str) and url.isascii() and url.isprintable() and urlsplit(url).scheme == "http":
-                return url
-    return ""
+            if isinstance(url, str):
+                yield url
+
+
+def _askable(url: str) -> bool:
+    try:
+        return url.isascii() and url.isprintable() and urlsplit(url).scheme == "http"
+    except ValueError:  # an address in brackets that is none
+        return False
 
 
 def must_staple(certificate: x509.Certificate) -> bool:
     """Whether clients are to refuse `certificate` without an answer in the handshake (RFC 7633)."""
     try:
         features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
     return x509.TLSFeatureType.status_request in features
 
@@ -82,7 +95,7 @@ def judge(data: bytes, leaf: x509.Certificate, issuer: x509.Certificate, now: fl
         _verify(response, issuer, now)
         begin, end = single.this_update_utc.timestamp(), single.next_update_utc
         status = single.certificate_status
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise OcspError(f"the answer cannot be read: {error}") from error
     until = end.timestamp() if end is not None else begin + limits.OCSP_UNDATED_SECONDS
     if begin > now + limits.OCSP_SKEW_SECONDS:
@@ -134,7 +147,7 @@ def _delegate(response: ocsp.OCSPResponse, issuer: x509.Certificate, now: float)
         try:
             certificate.verify_directly_issued_by(issuer)
             uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        except (*UNREADABLE, TypeError, InvalidSignature, x509.ExtensionNotFound):
             continue
         at = datetime.fromtimestamp(now, UTC)
         valid = certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc

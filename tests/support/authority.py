@@ -65,6 +65,7 @@ class Authority:
         ocsp: str = "",
         must_staple: bool = False,
         crl: str = "",
+        more: Sequence[x509.ExtensionType] = (),
     ) -> Issued:
         """A certificate for `names` (DNS or IP), valid from `since` days from now until `days` days from now.
 
@@ -73,6 +74,7 @@ class Authority:
         @param ocsp: the URL of whoever answers whether it is revoked.
         @param must_staple: clients want that answer in the handshake (RFC 7633).
         @param crl: the URL of the list of those that are revoked.
+        @param more: what else it says.
         """
         key: Key = rsa.generate_private_key(65537, 2048) if use_rsa else ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
@@ -89,7 +91,7 @@ class Authority:
         above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         if not self_signed:
             builder = builder.add_extension(above, False)
-        for extension in _revocation(ocsp, must_staple, crl):
+        for extension in (*_revocation(ocsp, must_staple, crl), *more):
             builder = builder.add_extension(extension, False)
         certificate = builder.sign(key if self_signed else self.key, SHA256())
         return self.write(certificate, key, file or (names[0] if names else "nobody"))

@@ -22,6 +22,7 @@ from proxy.tls.certificates import (
     signature,
 )
 from tests.support.authority import Authority
+from tests.support.odd import ODD, ODD_AUTHORITY, odd
 
 
 def test_a_pair_knows_its_names_its_kind_and_its_end(authority: Authority) -> None:
@@ -127,3 +128,16 @@ def test_a_signature_changes_with_the_file_behind_a_link(tmp_path: Path) -> None
 
 def test_addresses_are_no_names() -> None:
     assert [is_address(name) for name in ("192.0.2.1", "::1", "a.test", "")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_the_library_cannot_read_names_its_file(authority: Authority, what: str) -> None:
+    one = odd(authority, what)
+    with pytest.raises(CertificateError, match=r"odd\.crt: a certificate in it cannot be read: "):
+        load_pair(one.cert, one.key)
+
+
+@pytest.mark.parametrize("what", ODD_AUTHORITY)
+def test_so_does_an_authority(authority: Authority, what: str) -> None:
+    with pytest.raises(CertificateError, match=r"odd\.crt: a certificate in it cannot be read: "):
+        load_chain(odd(authority, what).cert)

@@ -9,6 +9,7 @@ from proxy.config import load_text
 from proxy.tls.check import check_files, warning_codes
 from tests.support.authority import Authority, Issued
 from tests.support.ocsp import with_issuer
+from tests.support.odd import ODD, odd
 from tests.support.proxy import ROOT
 
 ROUTES = "routes: [{path: /, respond: 204}]\n"
@@ -173,3 +174,17 @@ def test_responses_that_cannot_be_stapled(authority: Authority) -> None:
         f"5:18 warning must-staple: clients may refuse {nobody.cert}: it needs an OCSP response, and it names nobody"
         " who gives one"
     ]
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_certificates_that_make_no_sense(authority: Authority, what: str) -> None:
+    one = odd(authority, what)
+    [found] = said(listening(written(one)))
+    assert found.startswith(f"5:18 error certificate: {one.cert}: a certificate in it cannot be read: ")
+
+
+def test_a_responder_that_cannot_be_asked(authority: Authority) -> None:
+    one = authority.issue("a.test", ocsp="http://[::1/x")
+    gets_none = f"{one.cert} gets no OCSP responses: the responder that it names cannot be asked, 'http://[::1/x'"
+    assert said(listening(written(one))) == [f"5:18 warning staple: {gets_none}"]
+    assert said(listening(written(one)).replace("certificates:", "staple: off\n      certificates:")) == []

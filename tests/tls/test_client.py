@@ -18,6 +18,7 @@ from proxy.errors import ProxyError, Retry
 from proxy.tls.client import ClientPlan, ClientTls, TlsEndpoint
 from tests.support.authority import Authority, Issued
 from tests.support.ends import End, FakeEndpoint
+from tests.support.odd import NAME, ODD_AUTHORITY, odd, signed_oddly
 from tests.tls.peers import Recorder
 
 
@@ -280,3 +281,23 @@ def test_an_attempt_can_be_given_up(authority: Authority, connected: bool) -> No
         assert peer.ends[-1].was_cut
     else:
         assert peer.endpoint.given_up == 1
+
+
+@pytest.mark.parametrize("what", ODD_AUTHORITY)
+def test_an_authority_that_makes_no_sense_is_not_taken(authority: Authority, said: list[str], what: str) -> None:
+    now = [0.0]
+    trusted = authority.folder / "trusted.pem"
+    trusted.write_bytes(Path(authority.ca).read_bytes())
+    tls = ClientTls(ClientPlan(ca=str(trusted)), lambda: now[0])
+    trusted.write_bytes(Path(odd(authority, what).cert).read_bytes())
+    now[0] = 6.0
+    assert isinstance(server(authority.issue("app.internal")).connect(tls), Recorder)
+    [line] = said
+    assert line.startswith(f"a file for TLS to upstreams cannot be used, the old one stays: {trusted}: ")
+
+
+def test_a_server_whose_names_make_no_sense_is_not_believed(authority: Authority) -> None:
+    peer = server(signed_oddly(authority))
+    assert refused(peer.connect(ClientTls(ClientPlan(ca=authority.ca)), NAME)).startswith(
+        "upstream.tls.untrusted: the server's certificate cannot be read: "
+    )

@@ -14,6 +14,7 @@ from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from tests.support.authority import Authority, Issued
+from tests.support.odd import ODD, odd
 
 POLICY = policy("intermediate")
 
@@ -249,3 +250,45 @@ def test_a_thousand_of_them_are_made_in_a_second_and_found_as_fast_as_one(author
     assert time.process_time() - began < 1.5
     assert ring.find("h999.test") is ring.hosts[999]
 
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_one_that_makes_no_sense_stops_no_other_renewal(authority: Authority, said: list[str], what: str) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test", file="odd")), plan(authority.issue("b.test", file="good")))
+    before = [host.context for host in ring.hosts]
+    odd(authority, what)
+    authority.issue("b.test", "c.test", file="good")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.hosts[0].context is before[0]
+    assert ring.find("c.test") is ring.hosts[1]
+    assert any("the old one stays" in line and "odd.crt" in line for line in said)
+    authority.issue("a.test", "d.test", file="odd")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.find("d.test") is ring.hosts[0]
+
+
+def test_not_even_one_that_fails_in_an_unknown_way(
+    authority: Authority, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    ring = keyring(watch, plan(authority.issue("a.test")), plan(authority.issue("b.test")))
+    before = [host.context for host in ring.hosts]
+
+    def fails(now: float) -> None:
+        raise RuntimeError("nobody has thought of this")
+
+    monkeypatch.setattr(ring.hosts[0], "make", fails)
+    authority.issue("a.test")
+    authority.issue("b.test")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.hosts[0].context is before[0]
+    assert ring.hosts[1].context is not before[1]
+    assert any("could not be renewed, the old certificate stays" in line for line in said)
+    before = [host.context for host in ring.hosts]
+    monkeypatch.setattr(ring, "look", lambda: fails(0))
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS)
+    monkeypatch.undo()
+    authority.issue("b.test")
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.hosts[1].context is not before[1]
