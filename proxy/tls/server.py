@@ -13,12 +13,13 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IProtocol
 
 from proxy.alarm import Alarm
-from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError
+from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError, Reason
 from proxy.message import Peer
+from proxy.tls.certificates import UNREADABLE
 from proxy.tls.contexts import Shown
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
-from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, normal_name
+from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http
 from proxy.tls.keyring import Host, Keyring
 from proxy.tls.stream import HandshakeError, TlsStream
 
@@ -162,19 +163,35 @@ class ServerStream(TlsStream):
 
     def secured(self) -> None:
         said = self.tls.get_servername() or b""
-        if normal_name(said) != self._hello.server_name:
+        if said.lower().removesuffix(b".") != self._hello.server_name.encode("ascii"):
             # OpenSSL and we have read different names: nobody knows for whom this connection is.
-            self.abortConnection()
+            self._turn_away(TLS_NAME, f"OpenSSL reads the name {said!r}, which is not what stands in the hello")
             return
         if self._proves:
             self.loseConnection()
             return
-        certificate = self.tls.get_peer_certificate(as_cryptography=True) if self._host.client is not None else None
-        forwarded, shown = b"", None
-        if certificate is not None:
-            forwarded, shown = element(certificate), Shown(self.tls, self.tls.get_context())
+        try:
+            forwarded, shown = self._client() if self._host.client is not None else (b"", None)
+        except UNREADABLE as error:
+            self._turn_away(TLS_CERTIFICATE, f"the client's certificate cannot be read: {error}")
+            return
         self.credentials = Credentials(self._hello.server_name, self._host, self._server.keyring, forwarded, shown)
         self.put_above(self._owner.channel())
+
+    def _client(self) -> tuple[bytes, Shown | None]:
+        """Who the client has shown to be: what the upstream is told of it, and what it can be asked about later.
+
+        @raise UNREADABLE: its certificate makes no sense, although OpenSSL has found nothing wrong with it.
+        """
+        certificate = self.tls.get_peer_certificate(as_cryptography=True)
+        if certificate is None:
+            return b"", None
+        return element(certificate), Shown(self.tls, self.tls.get_context())
+
+    def _turn_away(self, reason: Reason, words: str) -> None:
+        """After its handshake: OpenSSL takes this client, and we do not."""
+        self.abortConnection()
+        self._tell(reason, words)
 
     def failed(self, error: HandshakeError) -> None:
         if self._reader is not None and not self._reader.data:
@@ -186,6 +203,9 @@ class ServerStream(TlsStream):
             reason = TLS_CERTIFICATE
         elif error.timed_out:
             reason = TLS_TIMEOUT
+        self._tell(reason, words)
+
+    def _tell(self, reason: Reason, words: str) -> None:
         address: Any = self._address
         peer = Peer(getattr(address, "host", ""), getattr(address, "port", 0))
         self._owner.turned_away(peer, ProxyError(reason, words))

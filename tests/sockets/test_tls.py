@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from OpenSSL import SSL
 
 from tests.support.authority import Authority, Issued
 from tests.support.nginx import start_nginx
@@ -307,6 +308,21 @@ def test_plain_http_to_a_port_with_tls(hosts: RunningProxy) -> None:
     with hosts.connect() as client:
         client.send(b"GET / HTTP/1.1\r\nHost: www.test\r\n\r\n")
         assert b"This port speaks TLS" in client.read_until_close()
+
+
+def test_a_name_that_is_none_is_in_the_log_and_no_traceback(hosts: RunningProxy) -> None:
+    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), socket.create_connection((LOOPBACK, hosts.port), 10))
+    client.setblocking(True)
+    client.set_tlsext_host_name(b"\xff\xfe.test")
+    client.set_connect_state()
+    with pytest.raises((SSL.Error, OSError)):  # with TLS 1.3 maybe not before it reads
+        client.do_handshake()
+        client.recv(1)
+    client.close()
+    hosts.process.wait_for_text("which is not what stands in the hello")
+    [line] = [line for line in hosts.access_log() if "OpenSSL reads" in (line.get("detail") or "")]
+    assert line["reason"] == "client.tls.name"
+    hosts.process.assert_no_traceback()
 
 
 # --- renewal ----------------------------------------------------------------------------------------------

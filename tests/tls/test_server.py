@@ -15,6 +15,7 @@ from proxy.limits import TLS_CLOSE_SECONDS
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.keyring import HostPlan
 from tests.support.authority import Authority, Issued
+from tests.support.odd import signed_oddly
 from tests.tls.peers import Client, Stage, client_context
 
 
@@ -474,3 +475,26 @@ def test_a_client_that_is_revoked_is_believed_no_longer_on_an_open_connection(au
     stage.keyring.look()
     assert [shown.is_believed(host.context) for shown in believed] == [True, False]
     assert not believed[1].is_believed(None)
+
+
+def test_a_client_whose_certificate_makes_no_sense_is_turned_away(authority: Authority) -> None:
+    stage = Stage(plan(authority.issue("m.example"), client=ClientPolicy(True, authority.ca)))
+    client = stage.client("m.example", authority.ca, certificate=signed_oddly(authority)).shake()
+    assert stage.site.made == []
+    [error] = stage.refused
+    assert str(error).startswith("client.tls.certificate: the client's certificate cannot be read: ")
+    stage.clock.advance(0)
+    assert client.end.was_cut
+
+
+def test_a_name_that_openssl_reads_in_another_way_is_told(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(plan(authority.issue("a.example")))
+    client = stage.client("a.example", authority.ca)
+    monkeypatch.setattr("OpenSSL.SSL.Connection.get_servername", lambda connection: b"b.example")
+    client.shake()
+    assert stage.site.made == []
+    assert [error.reason for error in stage.refused] == [TLS_NAME]
+    stage.clock.advance(0)
+    assert client.end.was_cut
