@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -69,6 +70,17 @@ class ClientPlan(NamedTuple):
     verify: bool = True
 
 
+class Kept(NamedTuple):
+    """A session to be resumed.
+
+    @ivar until: when the first of the certificates expires that were verified for it, in seconds since 1970. OpenSSL
+        looks at no date when it resumes one.
+    """
+
+    session: SSL.Session
+    until: float
+
+
 class ClientTls:
     """TLS to the servers of one upstream: their context is made once, renewed when its files change, and sessions are
     remembered.
@@ -87,7 +99,8 @@ class ClientTls:
         self._files = [path for path in (plan.ca, plan.crl, plan.cert, plan.key) if path]
         self._signature = signature(self._files)
         self._looked_at = now()
-        self._sessions: dict[str, list[SSL.Session]] = {}
+        self._sessions: dict[str, list[Kept]] = {}
+        self._resuming: WeakKeyDictionary[SSL.Connection, float] = WeakKeyDictionary()  # until when that is right
         self._context: SSL.Context | None = None
         self._renew()
 
@@ -137,10 +150,20 @@ class ClientTls:
         connection.set_connect_state()
         if not is_address(name):
             connection.set_tlsext_host_name(name.encode("ascii"))  # RFC 6066 section 3: no addresses
-        sessions = self._sessions.get(name)
-        if sessions:
-            connection.set_session(sessions.pop())  # RFC 8446 appendix C.4: each ticket once
+        kept = self._kept(name)
+        if kept is not None:
+            connection.set_session(kept.session)
+            self._resuming[connection] = kept.until
         return connection
+
+    def _kept(self, name: str) -> Kept | None:
+        """A session with `name` that still counts; each once, as RFC 8446 appendix C.4 wants of tickets."""
+        sessions, now = self._sessions.get(name, []), self._wall()
+        while sessions:
+            kept = sessions.pop()
+            if now < kept.until:
+                return kept
+        return None
 
     def keep(self, name: str, connection: SSL.Connection) -> None:
         """The connection is over: resume its session next time."""
@@ -151,7 +174,19 @@ class ClientTls:
         if session is not None and len(sessions) < limits.TLS_CLIENT_SESSIONS:
             # Else OpenSSL would take the end of this connection for a failure, and the session with it.
             connection.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
-            sessions.append(session)
+            sessions.append(Kept(session, self._counts_until(connection)))
+
+    def _counts_until(self, connection: SSL.Connection) -> float:
+        """When the first certificate expires by which the server of `connection` was believed."""
+        if not self.plan.verify:
+            return inf
+        try:
+            chain = connection.get_verified_chain(as_cryptography=True)
+            dates = [one.not_valid_after_utc.timestamp() for one in chain or ()]
+        except UNREADABLE:
+            return 0.0
+        # Where a session was resumed nothing was verified: what it came from tells.
+        return min(dates, default=self._resuming.get(connection, 0.0))
 
     def verify_name(self, name: str, connection: SSL.Connection) -> None:
         """Is this the server called `name`?

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -221,6 +222,28 @@ routes: [{{path: /, upstream: again}}]
     # Where connecting takes its time, both addresses of `localhost` are tried, and a session is used up in vain.
     assert seen[1:].count([b"r", version.encode()]) >= 3
     assert {now for _, now in seen} == {version.encode()}
+
+
+def test_a_session_is_no_way_around_the_end_of_a_certificate(authority: Authority, park: ProcessPark, run: Run) -> None:
+    port, at = free_port(), free_port()
+    proxy = run(
+        f"""
+listen: tcp:{port}:interface={LOOPBACK}
+upstreams: {{short: {{servers: "https://localhost:{at}", tls: {{ca: {authority.ca}}}}}}}
+routes: [{{path: /, upstream: short}}]
+""",
+        port,
+    )
+    issued = authority.issue("localhost", file="short", days=8 / 86400)
+    tls_nginx(park, issued, "keepalive_timeout 0;", at=f"{LOOPBACK}:{at}")
+    bodies = []
+    with proxy.connect() as client:
+        while (answer := client.get(b"/")).status == 200:
+            bodies.append(answer.body)
+            time.sleep(0.2)
+    assert any(b"|r|" in body for body in bodies)  # it was resumed while the certificate counted
+    assert issued.certificate.not_valid_after_utc.timestamp() <= time.time()
+    assert logged(proxy, "/", len(bodies) + 1)["reason"] == "upstream.tls.expired"
 
 
 # --- where servers are ------------------------------------------------------------------------------------

@@ -209,6 +209,31 @@ def test_a_session_is_resumed_and_verified_again(authority: Authority) -> None:
     assert isinstance(peer.connect(tls, "other.internal"), ProxyError)
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_counts_no_longer_than_the_certificate(authority: Authority, version: ssl.TLSVersion) -> None:
+    """However often it is resumed meanwhile: each time the server gives a new ticket, and shows no certificate."""
+    issued = authority.issue("app.internal", days=0.5)
+    end = issued.certificate.not_valid_after_utc.timestamp()
+    wall = [end - 3600]
+    peer = server(issued, lambda context: setattr(context, "maximum_version", version))
+    tls = ClientTls(ClientPlan(ca=authority.ca), wall=lambda: wall[0])
+
+    def resumed() -> bool:
+        top = peer.connect(tls)
+        assert isinstance(top, Recorder)
+        peer.says(b"something, so that the tickets are read")
+        top.transport.abortConnection()
+        peer.clock.advance(0)
+        return peer.tls.session_reused is True
+
+    assert [resumed() for _ in range(4)] == [False, True, True, True]
+    wall[0] = end - 1
+    assert resumed()
+    wall[0] = end
+    assert not resumed()  # and OpenSSL looks at the certificate again
+    assert not resumed()
+
+
 def test_renewed_files_are_taken(authority: Authority) -> None:
     now = [0.0]
     first, second = Authority(authority.folder, "First"), Authority(authority.folder, "Second")
