@@ -14,5 +14,6 @@ The way of a connection from a client, and who knows what:
 - `reach.py`         nor those that share a route with them, and that no certificate names
 - `forwarded.py`     what the upstream is told of a client's certificate
 
-and outward `client.py`, which verifies servers. `internal.py` is a certificate authority for development.
+and outward `client.py`, which verifies servers: who they are is said by `identity.py`. `internal.py` is a certificate
+authority for development.
 """

@@ -17,9 +17,6 @@ from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from OpenSSL import SSL
-from service_identity import CertificateError as NoIdentityError
-from service_identity import VerificationError
-from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, connectionDone
@@ -41,6 +38,7 @@ from proxy.errors import (
 )
 from proxy.tls.certificates import UNREADABLE, CertificateError, days_left, is_address, load_chain, signature
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
+from proxy.tls.identity import identity
 from proxy.tls.policies import policy
 from proxy.tls.stream import HandshakeError, TlsStream
 
@@ -205,34 +203,14 @@ class ClientTls:
             raise ProxyError(UPSTREAM_TLS_UNTRUSTED, words, Retry.UNSENT) from error
 
     def _verify_name(self, name: str, certificate: x509.Certificate) -> None:
-        known = names_in(certificate)
-        if self.plan.san:
-            if not known & {one.lower() for one in self.plan.san}:
-                raise ProxyError(UPSTREAM_TLS_NAME, f"none of {', '.join(self.plan.san)} is in it", Retry.UNSENT)
-            return
-        verify = verify_certificate_ip_address if is_address(name) else verify_certificate_hostname
-        try:
-            verify(certificate, name)
-        except (VerificationError, NoIdentityError) as error:
-            told = ", ".join(sorted(known)[:5]) or "nobody"
-            raise ProxyError(UPSTREAM_TLS_NAME, f"it is not for {name} but for {told}", Retry.UNSENT) from error
+        known, pinned = identity(certificate), self.plan.san
+        if pinned and not known.is_any(pinned):
+            raise ProxyError(UPSTREAM_TLS_NAME, f"none of {', '.join(pinned)} is in it", Retry.UNSENT)
+        if not pinned and not known.is_for(name):
+            raise ProxyError(UPSTREAM_TLS_NAME, f"it is not for {name} but for {known}", Retry.UNSENT)
 
     def __repr__(self) -> str:
         return f"<ClientTls {'verified' if self.plan.verify else 'not verified'}>"
-
-
-def names_in(certificate: x509.Certificate) -> set[str]:
-    """The host names, IP addresses and URIs that a certificate is for, in lower case."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return set()
-    texts = [
-        *names.get_values_for_type(x509.DNSName),
-        *names.get_values_for_type(x509.UniformResourceIdentifier),
-        *map(str, names.get_values_for_type(x509.IPAddress)),
-    ]
-    return {text.lower() for text in texts}
 
 
 @implementer(IStreamClientEndpoint)
