@@ -105,6 +105,8 @@ NAME_ADDRESSES = 256
 # --- TLS --------------------------------------------------------------------------------------------------
 # OpenSSL's own limit is 128 KiB; with a hybrid key share and many protocols a hello has 2 KiB.
 HELLO_BYTES = 16 * KIB
+# Clients that cut their hello, to get it past something on the way, make two or three of it.
+HELLO_RECORDS = 64
 TLS_HANDSHAKE_SECONDS = 10.0
 # How long a peer that was told of the end may take to close as well.
 TLS_CLOSE_SECONDS = 2.0

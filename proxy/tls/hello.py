@@ -31,56 +31,86 @@ class Hello(NamedTuple):
 
 
 NO_HELLO = Hello()
+#: What is cut into more records than anybody needs.
+SHREDDED = Hello()
 
 
 class HelloReader:
-    """Collects bytes until they are a whole ClientHello.
-
-    @ivar data: all bytes so far; OpenSSL gets them from their beginning.
-    """
+    """Collects bytes until they are a whole ClientHello. Each is looked at once, in however many packets they come:
+    else a client that sends them one by one would have us do a thousand times its own work."""
 
     def __init__(self) -> None:
-        self.data = b""
+        self._data = bytearray()
+        self._message = bytearray()
+        self._at = 0  # where the last record begins
+        self._taken = 0  # how much of it is in the message already
+        self._records = 1
+
+    @property
+    def data(self) -> bytes:
+        """All bytes so far; OpenSSL gets them from their beginning."""
+        return bytes(self._data)
 
     def feed(self, data: bytes) -> Hello | None:
-        """More bytes: the hello, `NO_HELLO` if these are not the beginning of one, or None while more is needed."""
-        self.data += data
+        """More bytes: the hello, `NO_HELLO` if these are not the beginning of one, `SHREDDED`, or None while more is
+        needed."""
+        self._data += data
         try:
-            message = _message(self.data)
+            message = self._collected()
             if message is None:
-                return NO_HELLO if len(self.data) > limits.HELLO_BYTES else None
-            return parse(message)
+                return NO_HELLO if len(self._data) > limits.HELLO_BYTES else None
+            return parse(message) if message else SHREDDED
         except (ValueError, IndexError):
             return NO_HELLO
 
+    def _collected(self) -> bytes | None:
+        """The body of the handshake message at the beginning, which may be spread over several records (RFC 8446
+        section 5.1); None while it is not complete, nothing if there are too many of them.
 
-def _message(data: bytes) -> bytes | None:
-    """The body of the handshake message at the beginning of `data`, which may be spread over several records
-    (RFC 8446 section 5.1); None while it is not complete.
+        @raise ValueError: it is not a ClientHello.
+        """
+        data, message = self._data, self._message
+        while True:
+            header = bytes(data[self._at : self._at + _RECORD_HEADER])
+            if not b"\x16\x03".startswith(header[:2]):
+                raise ValueError("not a handshake record of TLS")
+            if len(header) < _RECORD_HEADER:
+                return None
+            begin = self._at + _RECORD_HEADER
+            end = begin + (header[3] << 8 | header[4])
+            if end == begin:
+                raise ValueError("an empty record")
+            fresh = data[begin + self._taken : end]
+            self._taken += len(fresh)
+            message += fresh
+            if _is_whole(message):
+                return bytes(message[4:])
+            if len(data) < end:
+                return None
+            self._at, self._taken = end, 0
+            self._records += 1
+            if self._records > limits.HELLO_RECORDS:
+                return b""
+
+
+def _is_whole(message: bytearray) -> bool:
+    """Whether a handshake message is complete; what comes after it is cut off.
 
     @raise ValueError: it is not a ClientHello.
     """
-    message, at = b"", 0
-    while True:
-        if data[at : at + 1] not in (b"", b"\x16") or data[at + 1 : at + 2] not in (b"", b"\x03"):
-            raise ValueError("not a handshake record of TLS")
-        if len(data) < at + _RECORD_HEADER:
-            return None
-        length = int.from_bytes(data[at + 3 : at + 5], "big")
-        if not length:
-            raise ValueError("an empty record")
-        message += data[at + _RECORD_HEADER : at + _RECORD_HEADER + length]
-        if message[:1] not in (b"", b"\x01"):
-            raise ValueError("not a ClientHello")  # its type is 1
-        if len(message) >= 4:
-            end = 4 + int.from_bytes(message[1:4], "big")
-            if end > limits.HELLO_BYTES:
-                raise ValueError("too long")
-            if len(message) >= end:
-                return message[4:end]
-        at += _RECORD_HEADER + length
-        if len(data) < at:
-            return None
+    if message and message[0] != 1:
+        raise ValueError("not a ClientHello")  # which is the type
+    if len(message) < 4:
+        return False
+    end = 4 + (message[1] << 16 | message[2] << 8 | message[3])
+    if end > limits.HELLO_BYTES:
+        raise ValueError("too long")
+    if len(message) < end:
+        return False
+    if end == 4:
+        raise ValueError("an empty message")
+    del message[end:]
+    return True
 
 
 def parse(body: bytes) -> Hello:

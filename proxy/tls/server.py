@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IProtocol
 
+from proxy import limits
 from proxy.alarm import Alarm
 from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError, Reason
 from proxy.message import Peer
@@ -19,7 +20,7 @@ from proxy.tls.certificates import UNREADABLE
 from proxy.tls.contexts import Shown
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
-from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http
+from proxy.tls.hello import NO_HELLO, SHREDDED, Hello, HelloReader, looks_like_http
 from proxy.tls.keyring import Host, Keyring
 from proxy.tls.stream import HandshakeError, TlsStream
 
@@ -43,7 +44,7 @@ class Owner(Protocol):
 
 # Fatal alerts of RFC 8446 section 6.2, sent before there is a connection to encrypt them.
 _ALERT = b"\x15\x03\x03\x00\x02\x02"
-INTERNAL_ERROR, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 80, 112, 120
+DECODE_ERROR, INTERNAL_ERROR, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 50, 80, 112, 120
 
 # What an authority speaks that wants a proof, and nothing else beside it (RFC 8737 section 4).
 _PROVING = (b"acme-tls/1",)
@@ -123,6 +124,9 @@ class ServerStream(TlsStream):
         if hello is NO_HELLO and looks_like_http(data):
             self.transport.write(_NOT_TLS)
             self.give_up("plain HTTP")
+            return
+        if hello is SHREDDED:
+            self._alert(DECODE_ERROR, f"a hello in more than {limits.HELLO_RECORDS} records")
             return
         if hello.protocols == _PROVING and self._server.prover is not None:
             self._prove(self._server.prover.context(hello.server_name), data)

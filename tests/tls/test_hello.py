@@ -1,13 +1,16 @@
 """The hello of a client is read as OpenSSL reads it, however it is cut, and noise is no hello."""
 
 import ssl
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy import limits
-from proxy.tls.hello import NO_HELLO, Hello, HelloReader, looks_like_http, parse
+from proxy.tls.hello import NO_HELLO, SHREDDED, Hello, HelloReader, looks_like_http, parse
 
 
 def said_by_openssl(name: str | None, protocols: list[str] | None = None) -> bytes:
@@ -24,6 +27,12 @@ def said_by_openssl(name: str | None, protocols: list[str] | None = None) -> byt
 
 HELLO = said_by_openssl("A.Example", ["h2", "http/1.1"])
 READ = Hello("a.example", (b"h2", b"http/1.1"))
+
+
+def shred(message: bytes, size: int) -> list[bytes]:
+    """A message in records of `size` bytes."""
+    pieces = [message[at : at + size] for at in range(0, len(message), size)]
+    return [b"\x16\x03\x01" + len(piece).to_bytes(2, "big") + piece for piece in pieces]
 
 
 def read(data: bytes) -> Hello | None:
@@ -44,11 +53,51 @@ def test_at_every_cut() -> None:
         assert reader.data == HELLO
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("size", [50, 77, 300])
 def test_spread_over_several_records(size: int) -> None:
-    body = HELLO[5:]
-    pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    assert read(b"".join(b"\x16\x03\x01" + len(piece).to_bytes(2, "big") + piece for piece in pieces)) == READ
+    assert read(b"".join(shred(HELLO[5:], size))) == READ
+    for packet in (1, 2, 3, 6):
+        reader, data = HelloReader(), b"".join(shred(HELLO[5:], size))
+        found = [reader.feed(data[at : at + packet]) for at in range(0, len(data), packet)]
+        assert found[-1] == READ
+        assert set(found[:-1]) == {None}
+        assert reader.data == data
+
+
+def test_shredded() -> None:
+    pieces = shred(HELLO[5:], 1)
+    assert len(pieces) > limits.HELLO_RECORDS
+    assert read(b"".join(pieces)) is SHREDDED
+    reader = HelloReader()
+    found = [reader.feed(piece) for piece in pieces[: limits.HELLO_RECORDS]]
+    assert found == [None] * (limits.HELLO_RECORDS - 1) + [SHREDDED]
+
+
+@pytest.mark.parametrize(("record", "packet"), [(1, 6), (16, 1), (16000, 1)])
+def test_each_byte_costs_the_same_in_however_many_packets(
+    monkeypatch: pytest.MonkeyPatch, record: int, packet: int
+) -> None:
+    monkeypatch.setattr(limits, "HELLO_RECORDS", 10_000)
+
+    def work(size: int) -> int:
+        """How many lines of the module are run for a hello that does not end."""
+        lines = 0
+
+        def count(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal lines
+            lines += frame.f_globals["__name__"] == "proxy.tls.hello"
+            return count
+
+        data = b"".join(shred(b"\x01\x00\x3f\xf0" + bytes(size), record))
+        reader = HelloReader()
+        before = sys.gettrace()
+        sys.settrace(count)
+        for at in range(0, len(data), packet):
+            assert reader.feed(data[at : at + packet]) is None
+        sys.settrace(before)
+        return lines
+
+    assert work(800) < 2.2 * work(400)
 
 
 def test_bytes_after_it_do_not_matter() -> None:

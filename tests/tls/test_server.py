@@ -11,7 +11,7 @@ from proxy.acme.keys import ACME_IDENTIFIER
 from proxy.acme.order import Proof
 from proxy.acme.proofs import Proofs
 from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT
-from proxy.limits import TLS_CLOSE_SECONDS
+from proxy.limits import HELLO_RECORDS, TLS_CLOSE_SECONDS
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.keyring import HostPlan
 from tests.support.authority import Authority, Issued
@@ -230,6 +230,16 @@ def test_noise_is_refused(authority: Authority, noise: bytes) -> None:
     end.half_closes()
     assert end.closed is not None
     assert [error.reason for error in stage.refused] == [TLS_HANDSHAKE]
+
+
+def test_a_hello_in_a_thousand_records_is_refused(authority: Authority) -> None:
+    stage = Stage(plan(authority.issue("a.example")))
+    end, _ = stage.accept()
+    for byte in b"\x01\x00\x3f\xf0" + bytes(HELLO_RECORDS):
+        end.says(b"\x16\x03\x01\x00\x01" + bytes([byte]))
+    assert end.takes_raw() == b"\x15\x03\x03\x00\x02\x02\x32"
+    assert end.was_closed
+    assert [str(error) for error in stage.refused] == ["client.tls.handshake: a hello in more than 64 records"]
 
 
 def test_a_protocol_that_nobody_speaks_is_refused(authority: Authority) -> None:
