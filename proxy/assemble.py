@@ -47,6 +47,7 @@ from proxy.routing import build
 from proxy.tls.certificates import CertificateError
 from proxy.tls.keyring import Keyring
 from proxy.tls.listening import Ordered, response_fields, tls_server
+from proxy.tls.pairs import Pairs
 from proxy.tls.reach import guard_of
 from proxy.tls.server import TlsServer
 from proxy.upstream.dial import Address
@@ -154,6 +155,7 @@ def assemble(
     standing: House | None = None,
     resolver: Resolver | None = None,
     apps: Apps | None = None,
+    pairs: Pairs | None = None,
 ) -> House:
     """The house that `loaded` describes.
 
@@ -162,7 +164,7 @@ def assemble(
     @param demo_addresses: where the demo servers listen, if the configuration has any.
     @param standing: the house that runs now, if one does: what has not changed is taken from it as it is.
     @param resolver: of servers' names; the machine's own by default.
-    @param apps: what `applications` gave for this configuration.
+    @param apps, pairs: what `applications` gave for this configuration, and what has been read of its certificates.
     @raise AssemblyError: an application cannot be imported, a file cannot be opened.
     """
     config = loaded.require()
@@ -202,7 +204,7 @@ def assemble(
 
     # Inward: one site for each listener, all with the same tree and the same log.
     office = office_of(config, reactor, alarm, standing.office if standing is not None else None)
-    servers = [tls_of(config, listener, reactor, alarm, standing, office) for listener in config.listen]
+    servers = [tls_of(config, listener, reactor, alarm, standing, office, pairs) for listener in config.listen]
     keyrings = tuple(server.keyring for server in servers if server is not None)
     admission = Admission(forwarding, RequestIds(Random(os.urandom(16))), guard_of(keyrings, router.entries))
     access_log = open_access_log(config, reactor, standing)  # after all else that may fail
@@ -250,7 +252,8 @@ def site_of(config: Config, listener: ListenerWish, shared: SiteParts, server: T
 
 
 def tls_of(
-    config: Config, listener: ListenerWish, reactor: Any, alarm: Alarm, standing: House | None, office: Office | None
+    config: Config, listener: ListenerWish, reactor: Any, alarm: Alarm, standing: House | None, office: Office | None,
+    pairs: Pairs | None,
 ) -> TlsServer | None:
     """TLS for `listener`, if it is to have that."""
     known = {one.description: one.site.tls for one in (standing.listeners if standing is not None else ())}
@@ -258,7 +261,7 @@ def tls_of(
     try:
         keyring = before.keyring if before is not None else None
         ordered = Ordered(ordered_plans(config, listener), office.proofs if office is not None else None)
-        return tls_server(config, listener, alarm, keyring, reactor, ordered)
+        return tls_server(config, listener, alarm, keyring, reactor, ordered, pairs)
     except CertificateError as error:
         raise AssemblyError(("listen", config.listen.index(listener), "tls"), str(error)) from error
 

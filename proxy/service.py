@@ -101,7 +101,7 @@ class ProxyService(Service):
         loaded = self._examined.loaded
         self._ports.need_demo(demo_count(loaded))
         with located(loaded):
-            house = assemble(loaded, self._reactor, self._ports.demo_addresses)
+            house = assemble(loaded, self._reactor, self._ports.demo_addresses, pairs=self._examined.pairs)
         self._ports.open(self._doors(house))
         self.house = house
         self.state = State.SERVING
@@ -206,8 +206,8 @@ class ProxyService(Service):
             self._ports.need_demo(demo_count(loaded))
             with located(loaded):
                 apps = applications(loaded.require(), standing)  # in no thread: they may use the reactor
-                demo = self._ports.demo_addresses
-                house = await self.in_thread(lambda: assemble(loaded, self._reactor, demo, standing, apps=apps))
+                given = (self._ports.demo_addresses, standing, None, apps, examined.pairs)
+                house = await self.in_thread(lambda: assemble(loaded, self._reactor, *given))
             changes = await self.in_thread(lambda: changes_between(standing.loaded, loaded))
             changes = touched(changes, self._standing())
             self._ports.open(self._doors(house))

@@ -64,6 +64,12 @@ def test_without_uvloop_the_stock_reactor_serves() -> None:
     assert done.stdout.strip() == "EPollReactor"
 
 
+def test_it_waits_for_nothing_that_few_need() -> None:
+    program = "import sys, proxy.tap, proxy.service; print('twisted.web.client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_without_a_file_it_runs_the_one_that_comes_with_it() -> None:
     assert Path(tap.default_config()).read_text().startswith("# The default configuration")
 

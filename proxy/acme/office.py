@@ -14,11 +14,11 @@ from twisted.internet.threads import deferToThreadPool
 from proxy.acme.account import AccountWish
 from proxy.acme.authority import Authority, World
 from proxy.acme.caretaker import Caretaker, Duty
-from proxy.acme.courier import Courier
 from proxy.acme.folder import Folder
 from proxy.acme.keys import life_of
 from proxy.acme.proofs import Proofs
 from proxy.acme.storage import label_of
+from proxy.acme.words import Fetch
 from proxy.alarm import NEVER, TICK_SECONDS, Alarm
 from proxy.config.acme import Acme
 from proxy.tls.contexts import CertificateFiles
@@ -144,7 +144,12 @@ def world(reactor: Any, alarm: Alarm) -> World:
     def pause(seconds: float) -> Deferred[None]:
         return Pause(alarm, seconds).over
 
-    return World(lambda ca: Courier(reactor, ca).fetch, pause, time.time, in_thread, Random())
+    def fetch(ca: str) -> Fetch:
+        from proxy.acme.courier import Courier  # with Twisted's HTTP client: for those who order only
+
+        return Courier(reactor, ca).fetch
+
+    return World(fetch, pause, time.time, in_thread, Random())
 
 
 class Pause:

@@ -19,21 +19,23 @@ from proxy.tls.certificates import (
     days_left,
     is_open_to_all,
     load_chain,
-    load_pair,
     load_revoked,
 )
+from proxy.tls.contexts import CertificateFiles
 from proxy.tls.ocsp import must_staple, responder_of, responders_in
+from proxy.tls.pairs import Pairs
 
 
-def check_files(loaded: Loaded, now: float) -> list[Problem]:
+def check_files(loaded: Loaded, now: float, pairs: Pairs | None = None) -> list[Problem]:
     """Every problem with files for TLS.
 
     @param now: seconds since 1970.
+    @param pairs: gets what is in the files of listeners.
     """
     config = loaded.config
     if config is None:
         return []
-    check = _Check(loaded, now)
+    check = _Check(loaded, now, pairs or Pairs())
     for place, listener in enumerate(config.listen):
         if listener.tls is not None:
             check.listener(("listen", place, "tls"), listener.tls)
@@ -47,20 +49,24 @@ def check_files(loaded: Loaded, now: float) -> list[Problem]:
 class _Check:
     """Collects problems."""
 
-    def __init__(self, loaded: Loaded, now: float) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, loaded: Loaded, now: float, pairs: Pairs) -> None:
+        self._told: dict[Problem, None] = {}
         self._loaded = loaded
         self._now = now
+        self._pairs = pairs
+
+    @property
+    def problems(self) -> list[Problem]:
+        """In the order in which they came up; each once, as upstreams may have it from the same defaults."""
+        return list(self._told)
 
     def _say(self, path: Path, code: str, message: str, hint: str = "", *, error: bool = False) -> None:
-        problem = self._loaded.problem_at(path, code, message, hint, error=error)
-        if problem not in self.problems:  # upstreams may have it from the same defaults
-            self.problems.append(problem)
+        self._told[self._loaded.problem_at(path, code, message, hint, error=error)] = None
 
     # --- listeners ----------------------------------------------------------------------------------------
 
     def listener(self, path: Path, wish: ListenerTls) -> None:
-        taken: dict[tuple[str, str], Certificate] = {}
+        taken: dict[str, dict[str, Certificate]] = {}
         for place, certificate in enumerate(wish.certificates or ()):
             at = (*path, "certificates", place)
             pair = self._pair(at, certificate.cert, certificate.key)
@@ -74,7 +80,7 @@ class _Check:
     def _pair(self, path: Path, cert: str, key: str) -> Pair | None:
         """The pair, if it can be used; and whatever is doubtful about it."""
         try:
-            pair = load_pair(cert, key)
+            pair = self._pairs.load(CertificateFiles(cert, key))
         except CertificateError as error:
             which = "key" if error.path == key and error.path != cert else "cert"
             self._say((*path, which), "certificate", str(error), error=True)
@@ -114,19 +120,21 @@ class _Check:
                 message = f"{wish.cert} is not for {name}: clients will refuse it"
                 self._say((*path, "names"), "certificate-name", message, f"it is for {', '.join(pair.names[:5])}")
 
-    def _shadows(self, path: Path, wish: Certificate, pair: Pair, taken: dict[tuple[str, str], Certificate]) -> None:
-        """Whether a name has a certificate already, with the same kind of key or with other wishes about clients."""
+    def _shadows(self, path: Path, wish: Certificate, pair: Pair, taken: dict[str, dict[str, Certificate]]) -> None:
+        """Whether a name has a certificate already, with the same kind of key or with other wishes about clients.
+
+        @param taken: by name and kind of key.
+        """
         for name in wish.names or pair.names:
-            for (other_name, kind), other in taken.items():
-                if other_name != name:
-                    continue
+            others = taken.setdefault(name, {})
+            for kind, other in others.items():
                 if _asks(other) != _asks(wish):
                     message = f"{name} has two certificates that ask clients for different things"
                     self._say(path, "certificate-twice", message, "give both the same `client`", error=True)
                 elif kind == pair.kind:
                     message = f"{name} has an {kind} certificate already, {other.cert}: this one is never used for it"
                     self._say(path, "certificate-twice", message)
-            taken.setdefault((name, pair.kind), wish)
+            others.setdefault(pair.kind, wish)
 
     def _staple(self, path: Path, wish: ListenerTls, cert: str, pair: Pair) -> None:
         """Whether clients can get the OCSP response that a certificate makes them want."""

@@ -11,9 +11,8 @@ one cannot read what was recorded before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import NamedTuple
 
 from OpenSSL import SSL
@@ -23,6 +22,7 @@ from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.tls.certificates import CertificateError, Pair, days_left, signature
 from proxy.tls.contexts import CertificateFiles, ClientPolicy, server_context
+from proxy.tls.pairs import Pairs
 from proxy.tls.policies import Policy
 from proxy.tls.stapling import Stapling
 from proxy.tls.table import NameTable
@@ -71,7 +71,7 @@ class Host:
         policy: Policy,
         protocols: Sequence[bytes],
         now: float,
-        pairs: tuple[Pair, ...] = (),
+        read: Callable[[CertificateFiles], Pair] = CertificateFiles.load,
         stapling: Stapling | None = None,
     ) -> None:
         self.plan = plan
@@ -84,20 +84,20 @@ class Host:
         self.pairs: tuple[Pair, ...] = ()
         self.made_at = now
         try:
-            self.make(now, pairs)
+            self.make(now, read)
         except CertificateError as error:
             if not plan.awaited:
                 raise
             if any(map(any, self._seen)):
                 log.error("a stored certificate cannot be used, a new one is awaited: {error}", error=str(error))
 
-    def make(self, now: float, pairs: tuple[Pair, ...] = ()) -> None:
+    def make(self, now: float, read: Callable[[CertificateFiles], Pair] = CertificateFiles.load) -> None:
         """A new context.
 
-        @param pairs: what is in the files, where that has been read.
+        @param read: says what is in files.
         @raise CertificateError: something in the files cannot be used; the old context stays.
         """
-        pairs = pairs or tuple(files.load() for files in self.plan.files)
+        pairs = tuple(map(read, self.plan.files))
         self._compare(pairs, now)
         staple = self.stapling.staple(pairs) if self.stapling is not None else None
         self.context = server_context(self.plan.files, self._policy, self.client, self._protocols, staple)
@@ -143,7 +143,7 @@ class Keyring:
     """All hosts of a listener. The first one that has a certificate is the default.
 
     @param strict: names that nobody has are refused, rather than given the default's certificate.
-    @param loaded: what is in files that have been read.
+    @param pairs: what is in files that have been read.
     @param stapling: who sees to OCSP responses; None for nobody.
     @raise CertificateError: something in the files cannot be used.
     """
@@ -156,24 +156,15 @@ class Keyring:
         alarm: Alarm,
         *,
         strict: bool = True,
-        loaded: Mapping[CertificateFiles, Pair] = MappingProxyType({}),
+        pairs: Pairs | None = None,
         now: Callable[[], float] = time.time,
         stapling: Stapling | None = None,
     ) -> None:
         self.deadline = self.look_at = NEVER
         self._made_of = (tuple(plans), policy, strict)
         self.stapling = stapling
-        self.hosts = [
-            Host(
-                plan,
-                policy,
-                protocols,
-                now(),
-                tuple(loaded[files] for files in plan.files if files in loaded),
-                stapling,
-            )
-            for plan in plans
-        ]
+        read = CertificateFiles.load if pairs is None else pairs.load
+        self.hosts = [Host(plan, policy, protocols, now(), read, stapling) for plan in plans]
         self._alarm = alarm
         self._strict = strict
         self._now = now

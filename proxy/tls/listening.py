@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from proxy.alarm import Alarm
@@ -16,15 +17,14 @@ from proxy.config import Config
 from proxy.config import tls as wishes
 from proxy.config.model import Listener
 from proxy.message import fields
-from proxy.tls.certificates import Pair
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.internal import Internal
 from proxy.tls.keyring import HostPlan, Keyring
+from proxy.tls.pairs import Pairs
 from proxy.tls.policies import policy
-from proxy.tls.responder import Responders
 from proxy.tls.server import Prover, TlsServer
 from proxy.tls.shelf import Shelf
-from proxy.tls.stapling import Stapling
+from proxy.tls.stapling import Ask, Stapling
 
 log = Logger()
 
@@ -52,19 +52,21 @@ def tls_server(
     standing: Keyring | None = None,
     reactor: Any = None,
     ordered: Ordered = NOTHING_ORDERED,
+    pairs: Pairs | None = None,
 ) -> TlsServer | None:
     """TLS for `listener`; None where it has none.
 
     @param standing: the keyring that it has now: kept, if it would be the same.
     @param reactor: to ask for OCSP responses with; without it there are none.
+    @param pairs: what has been read of the files already.
     @param ordered: hosts whose certificates are ordered; they come after those in files.
     @raise CertificateError: a file cannot be used.
     """
     wish = listener.tls
     if wish is None:
         return None
-    loaded: dict[CertificateFiles, Pair] = {}
-    plans = (internal_plan(config),) if wish.issuer is not None else (*host_plans(wish, loaded), *ordered.plans)
+    pairs = pairs or Pairs()
+    plans = (internal_plan(config),) if wish.issuer is not None else (*host_plans(wish, pairs), *ordered.plans)
     plans = tuple(plan._replace(staple=wish.staple == "auto") for plan in plans)
     chosen = policy(wish.policy, wish.min_version)
     strict = wish.unknown_names == "refuse" and wish.issuer is None
@@ -73,9 +75,21 @@ def tls_server(
         if reactor is not None:
             known = standing.stapling if standing is not None else None
             shelf = Shelf(state_folder(config.state, os.environ) / "ocsp")
-            stapling = Stapling(Responders(reactor).ask, time.time, Random(os.urandom(16)), known, shelf)
-        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, loaded=loaded, stapling=stapling)
+            stapling = Stapling(asking(reactor), time.time, Random(os.urandom(16)), known, shelf)
+        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, pairs=pairs, stapling=stapling)
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake, ordered.prover)
+
+
+def asking(reactor: Any) -> Ask:
+    """Asks responders. Few certificates name one: what it takes, Twisted's HTTP client above all, is not imported until
+    then."""
+
+    def ask(url: str, question: bytes) -> Deferred[bytes]:
+        from proxy.tls.responder import Responders
+
+        return Responders(reactor).ask(url, question)
+
+    return ask
 
 
 class _Entry(NamedTuple):
@@ -88,17 +102,17 @@ class _Entry(NamedTuple):
     given: bool
 
 
-def host_plans(wish: wishes.ListenerTls, loaded: dict[CertificateFiles, Pair]) -> tuple[HostPlan, ...]:
+def host_plans(wish: wishes.ListenerTls, pairs: Pairs) -> tuple[HostPlan, ...]:
     """One plan for each host: names that have the same certificates, one for each kind of key, share one.
 
-    @param loaded: gets what is in the files.
+    @param pairs: reads the files.
     @raise CertificateError: a file cannot be used.
     """
     entries: list[_Entry] = []
     places: dict[str, list[int]] = {}
     for certificate in wish.certificates or ():
         files = CertificateFiles(certificate.cert, certificate.key)
-        pair = loaded[files] = files.load()
+        pair = pairs.load(files)
         names = tuple(dict.fromkeys(certificate.names or pair.names))
         for name in names:
             places.setdefault(name, []).append(len(entries))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -12,9 +11,6 @@ from twisted.web.http_headers import Headers
 from proxy import limits
 from proxy.fetching import Sent, agent, collected, innermost
 from proxy.tls.ocsp import OcspError
-
-#: A URL and a request: the answer, or `OcspError`.
-Ask = Callable[[str, bytes], "Deferred[bytes]"]
 
 _FIELDS = Headers({"Content-Type": ["application/ocsp-request"], "Accept": ["application/ocsp-response"]})
 

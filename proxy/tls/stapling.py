@@ -21,10 +21,13 @@ from proxy import limits
 from proxy.tls.certificates import Pair
 from proxy.tls.contexts import Staple
 from proxy.tls.ocsp import Answer, OcspError, judge, must_staple, question, responder_of
-from proxy.tls.responder import Ask
 from proxy.tls.shelf import Shelf
 
 log = Logger()
+
+#: A URL and a request: the answer, or `OcspError`.
+Ask = Callable[[str, bytes], "Deferred[bytes]"]
+
 
 class Entry:
     """One certificate, and what is known about it.

@@ -17,10 +17,9 @@ from proxy.errors import ProxyError
 from proxy.message import Peer
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
-from proxy.tls.responder import Ask
 from proxy.tls.server import Prover, TlsServer
 from proxy.tls.shelf import Shelf
-from proxy.tls.stapling import Stapling
+from proxy.tls.stapling import Ask, Stapling
 from tests.support.ends import End
 
 ADDRESS = IPv4Address("TCP", "203.0.113.7", 51000)

@@ -4,9 +4,16 @@ import time
 from pathlib import Path
 
 import pytest
+from twisted.internet.task import Clock
 
+from proxy.alarm import Alarm
 from proxy.config import load_text
+from proxy.config.problem import Problem
+from proxy.tls.certificates import Pair
 from proxy.tls.check import check_files, warning_codes
+from proxy.tls.contexts import CertificateFiles
+from proxy.tls.listening import tls_server
+from proxy.tls.pairs import Pairs
 from tests.support.authority import Authority, Issued
 from tests.support.ocsp import with_issuer
 from tests.support.odd import ODD, odd
@@ -188,3 +195,41 @@ def test_a_responder_that_cannot_be_asked(authority: Authority) -> None:
     gets_none = f"{one.cert} gets no OCSP responses: the responder that it names cannot be asked, 'http://[::1/x'"
     assert said(listening(written(one))) == [f"5:18 warning staple: {gets_none}"]
     assert said(listening(written(one)).replace("certificates:", "staple: off\n      certificates:")) == []
+
+
+def test_what_is_read_here_need_not_be_read_again(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    load = CertificateFiles.load
+
+    def noted(files: CertificateFiles) -> Pair:
+        read.append(files.cert)
+        return load(files)
+
+    monkeypatch.setattr(CertificateFiles, "load", noted)
+    one, other = authority.issue("a.test"), authority.issue("b.test")
+    loaded, pairs = load_text(listening(written(one), written(other)), "proxy.yaml", {}), Pairs()
+    assert check_files(loaded, time.time(), pairs) == []
+    config = loaded.require()
+    clock = Clock()
+    server = tls_server(config, config.listen[0], Alarm(clock, clock.seconds), pairs=pairs)
+    assert server is not None
+    assert server.keyring.known("b.test") is server.keyring.hosts[1]
+    assert read == [one.cert, other.cert]
+
+
+def test_a_thousand_doubtful_certificates_are_not_compared_with_each_other(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither they nor what is said about them."""
+    compared = 0
+
+    def equal(one: object, other: object) -> bool:
+        nonlocal compared
+        compared += 1
+        return one is other
+
+    monkeypatch.setattr(Problem, "__eq__", equal)
+    one = authority.issue("a.test")
+    found = said(listening(*(written(one, f", names: h{number}.test") for number in range(300))))
+    assert len(found) == 300
+    assert compared < 300

@@ -8,6 +8,7 @@ from proxy.alarm import Alarm
 from proxy.config import Config, load_text
 from proxy.tls.contexts import ClientPolicy
 from proxy.tls.listening import host_plans, response_fields, route_hosts, state_folder, tls_server
+from proxy.tls.pairs import Pairs
 from proxy.tls.reach import guard_of
 from tests.support.authority import Authority, Issued
 
@@ -41,7 +42,7 @@ def test_certificates_of_different_kinds_share_a_host(authority: Authority) -> N
     curve, rsa = authority.issue("a.test", file="ec"), authority.issue("a.test", file="rsa", use_rsa=True)
     wish = listening(written(curve), written(authority.issue("b.test")), written(rsa)).listen[0].tls
     assert wish is not None
-    first, second = host_plans(wish, {})
+    first, second = host_plans(wish, Pairs())
     assert [files.cert for files in first.files] == [curve.cert, rsa.cert]
     assert len(second.files) == 1
 
