@@ -118,6 +118,8 @@ TLS_CLIENT_SESSIONS = 4
 CERTIFICATE_FILE_BYTES = 4 * MIB
 CERTIFICATE_LOOK_SECONDS = 5.0
 CERTIFICATE_WARN_SECONDS = 86400.0
+# Where the folder of our own authority cannot be written: there are four months for it.
+INTERNAL_RETRY_SECONDS = 3600.0
 # Authorities that renew by themselves do so with a third of a certificate's life left: 30 days of 90.
 CERTIFICATE_WARN_DAYS = 14
 # Responders of public authorities answer in a tenth of a second, and their answers have 500 bytes to 3 KiB.

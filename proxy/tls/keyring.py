@@ -22,6 +22,7 @@ from proxy import limits
 from proxy.alarm import NEVER, Alarm
 from proxy.tls.certificates import CertificateError, Pair, days_left, signature
 from proxy.tls.contexts import CertificateFiles, ClientPolicy, server_context
+from proxy.tls.internal import Upkeep
 from proxy.tls.pairs import Pairs
 from proxy.tls.policies import Policy
 from proxy.tls.stapling import Stapling
@@ -144,6 +145,7 @@ class Keyring:
 
     @param strict: names that nobody has are refused, rather than given the default's certificate.
     @param pairs: what is in files that have been read.
+    @param upkeep: makes certificates anew, where we do that ourselves.
     @param stapling: who sees to OCSP responses; None for nobody.
     @raise CertificateError: something in the files cannot be used.
     """
@@ -157,6 +159,7 @@ class Keyring:
         *,
         strict: bool = True,
         pairs: Pairs | None = None,
+        upkeep: Upkeep | None = None,
         now: Callable[[], float] = time.time,
         stapling: Stapling | None = None,
     ) -> None:
@@ -167,6 +170,7 @@ class Keyring:
         self.hosts = [Host(plan, policy, protocols, now(), read, stapling) for plan in plans]
         self._alarm = alarm
         self._strict = strict
+        self._upkeep = upkeep
         self._now = now
         self._warned_at = 0.0
         self._arrange()
@@ -225,6 +229,8 @@ class Keyring:
 
     def look(self) -> None:
         """Take what has been renewed."""
+        if self._upkeep is not None:
+            self._upkeep.look(self._now())
         self._look_at(self.hosts)
 
     def take(self, files: CertificateFiles) -> None:

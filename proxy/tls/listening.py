@@ -18,7 +18,7 @@ from proxy.config import tls as wishes
 from proxy.config.model import Listener
 from proxy.message import fields
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
-from proxy.tls.internal import Internal
+from proxy.tls.internal import Internal, Upkeep
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.pairs import Pairs
 from proxy.tls.policies import policy
@@ -66,7 +66,12 @@ def tls_server(
     if wish is None:
         return None
     pairs = pairs or Pairs()
-    plans = (internal_plan(config),) if wish.issuer is not None else (*host_plans(wish, pairs), *ordered.plans)
+    upkeep = None
+    if wish.issuer is not None:
+        plan, upkeep = internal_plan(config)
+        plans: tuple[HostPlan, ...] = (plan,)
+    else:
+        plans = (*host_plans(wish, pairs), *ordered.plans)
     plans = tuple(plan._replace(staple=wish.staple == "auto") for plan in plans)
     chosen = policy(wish.policy, wish.min_version)
     strict = wish.unknown_names == "refuse" and wish.issuer is None
@@ -76,7 +81,9 @@ def tls_server(
             known = standing.stapling if standing is not None else None
             shelf = Shelf(state_folder(config.state, os.environ) / "ocsp")
             stapling = Stapling(asking(reactor), time.time, Random(os.urandom(16)), known, shelf)
-        standing = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, pairs=pairs, stapling=stapling)
+        standing = Keyring(
+            plans, chosen, PROTOCOLS, alarm, strict=strict, pairs=pairs, upkeep=upkeep, stapling=stapling
+        )
     return TlsServer(standing, alarm, PROTOCOLS, config.timeouts.tls_handshake, ordered.prover)
 
 
@@ -160,15 +167,18 @@ def client_policy(wish: wishes.Certificate) -> ClientPolicy | None:
     return ClientPolicy(client.verify == "required", client.ca, client.crl or "")
 
 
-def internal_plan(config: Config) -> HostPlan:
-    """A certificate of this machine's own authority, for all hosts that the routes name.
+def internal_plan(config: Config) -> tuple[HostPlan, Upkeep]:
+    """A certificate of this machine's own authority, for all hosts that the routes name, and who looks after it. With
+    other names it is another plan, so that a reload takes it at once.
 
     @raise CertificateError: the folder of the authority cannot be used.
     """
-    authority = Internal(state_folder(config.state, os.environ) / "internal", time.time())
+    folder = state_folder(config.state, os.environ) / "internal"
+    authority = Internal(folder, time.time())
     if authority.is_new:
         log.info("{advice}", advice=authority.advice())
-    return HostPlan((authority.issue(route_hosts(config)),))
+    issued = authority.issue(route_hosts(config))
+    return HostPlan((issued.files,), issued.names), Upkeep(folder, issued)
 
 
 def route_hosts(config: Config) -> Iterable[str]:

@@ -423,3 +423,22 @@ def test_a_reload_changes_hosts_and_keeps_connections(
     assert curl(authority, port, "new.test").returncode != 0
     mine = authority.issue("client.test", file="third")
     assert curl(authority, port, "new.test", "--cert", mine.cert, "--key", mine.key).stdout == "hello"
+
+
+def test_a_host_that_a_reload_adds_has_its_certificate_at_once(
+    authority: Authority, run: Callable[[str, int], RunningProxy], tmp_path: Path
+) -> None:
+    port = free_port()
+
+    def config(*hosts: str) -> str:
+        listen = f"listen: {{endpoint: 'tcp:{port}:interface={LOOPBACK}', tls: internal}}\nstate: {tmp_path}\n"
+        return listen + f"routes: [{{host: [{', '.join(hosts)}], respond: {{status: 200, body: hello}}}}]\n"
+
+    proxy = run(config("a.test"), port)
+    root = ("--cacert", str(tmp_path / "internal" / "root.crt"))
+    assert curl(authority, port, "a.test", *root).stdout == "hello"
+    assert curl(authority, port, "b.test", *root).returncode == 60
+    proxy.config.write_text(config("a.test", "b.test"))
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.process.wait_for_text("reloaded")
+    assert curl(authority, port, "b.test", *root).stdout == "hello"

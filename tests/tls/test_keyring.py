@@ -11,6 +11,7 @@ from proxy import limits
 from proxy.alarm import Alarm
 from proxy.tls.certificates import CertificateError
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
+from proxy.tls.internal import Internal, Upkeep
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.policies import policy
 from tests.support.authority import Authority, Issued
@@ -217,6 +218,22 @@ def test_one_that_is_awaited_and_damaged_is_told_and_awaited(
     put(authority, plan, "a.test")
     ring.take(plan.files[0])
     assert ring.default.context is not None
+
+
+def test_one_that_we_make_ourselves_is_made_anew_and_taken(tmp_path: Path) -> None:
+    watch = Watch()
+    issued = Internal(tmp_path, watch.wall).issue([])
+    upkeep = Upkeep(tmp_path, issued)
+    ring = Keyring(
+        [HostPlan((issued.files,))], POLICY, (b"http/1.1",), watch.alarm, now=lambda: watch.wall, upkeep=upkeep
+    )
+    ring.start()
+    before = ring.default.not_after
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.not_after == before
+    watch.wall = issued.due
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.not_after > before
 
 
 def test_a_stopped_one_looks_no_more(authority: Authority) -> None:

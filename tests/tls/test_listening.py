@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 from proxy.alarm import Alarm
 from proxy.config import Config, load_text
 from proxy.tls.contexts import ClientPolicy
+from proxy.tls.keyring import Keyring
 from proxy.tls.listening import host_plans, response_fields, route_hosts, state_folder, tls_server
 from proxy.tls.pairs import Pairs
 from proxy.tls.reach import guard_of
@@ -126,6 +127,24 @@ def test_the_authority_of_this_machine_knows_the_hosts_of_the_routes(tmp_path: P
     assert server is not None
     assert {"shop.test", "*.shop.test", "localhost"} <= set(server.keyring.default.names)
     assert server.keyring.find("whatever.test") is server.keyring.default
+
+
+def test_a_new_host_has_its_certificate_at_once(tmp_path: Path) -> None:
+    def server(standing: Keyring | None, *hosts: str) -> Keyring:
+        made = config(
+            f"listen: {{endpoint: tcp:8443, tls: internal}}\nstate: {tmp_path}\n"
+            f"routes: [{{host: [{', '.join(hosts)}], path: /, respond: 204}}]\n"
+        )
+        found = tls_server(made, made.listen[0], alarm(), standing)
+        assert found is not None
+        return found.keyring
+
+    first = server(None, "shop.test")
+    again = server(first, "shop.test")
+    assert again is first
+    second = server(first, "shop.test", "new.test")
+    assert "new.test" in second.default.pairs[0].names
+    assert "new.test" not in first.default.pairs[0].names
 
 
 def test_where_the_proxy_keeps_things() -> None:
