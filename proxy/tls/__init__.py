@@ -9,6 +9,7 @@ The way of a connection from a client, and who knows what:
 - `stream.py`        the transport that the protocol on top sees, of both ends
 - `contexts.py`      how OpenSSL is set up, from `certificates.py` (files) and `policies.py` (versions, ciphers)
 - `keyring.py`       the certificates of one listener, renewed while they are in use
+- `terms.py`         how long those count by which peers are judged
 - `stapling.py`      their OCSP responses, asked for by `responder.py`, judged by `ocsp.py`, kept by `shelf.py`
 - `guard.py`         hosts that need a certificate cannot be reached past their own handshake
 - `reach.py`         nor those that share a route with them, and that no certificate names

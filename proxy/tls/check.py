@@ -18,12 +18,11 @@ from proxy.tls.certificates import (
     Pair,
     days_left,
     is_open_to_all,
-    load_chain,
-    load_revoked,
 )
 from proxy.tls.contexts import CertificateFiles
 from proxy.tls.ocsp import must_staple, responder_of, responders_in
 from proxy.tls.pairs import Pairs
+from proxy.tls.terms import terms
 
 
 def check_files(loaded: Loaded, now: float, pairs: Pairs | None = None) -> list[Problem]:
@@ -104,10 +103,7 @@ class _Check:
             self._say(path, "certificate-expires", f"{cert} expires on {pair.not_after:%Y-%m-%d}", "renew it")
 
     def _client(self, path: Path, wish: ClientCertificates) -> None:
-        if wish.ca is not None:
-            self._authorities((*path, "client", "ca"), wish.ca)
-        if wish.crl is not None:
-            self._revoked((*path, "client", "crl"), wish.crl)
+        self._believed((*path, "client"), wish.ca, wish.crl, "every client with a certificate is refused")
 
     def _names(self, path: Path, wish: Certificate, pair: Pair) -> None:
         if wish.names is None and not pair.names:
@@ -155,38 +151,37 @@ class _Check:
 
     # --- both ends ----------------------------------------------------------------------------------------
 
-    def _authorities(self, path: Path, file: str) -> None:
-        try:
-            found = load_chain(file)
-        except CertificateError as error:
-            self._say(path, "certificate", str(error), error=True)
-            return
-        if all(days_left(one.not_valid_after_utc, self._now) < 0 for one in found):
-            self._say(path, "certificate-expired", f"every authority in {file} has expired", "renew it")
+    def _believed(self, path: Path, ca: str | None, crl: str | None, whom: str) -> None:
+        """Who is believed, and how long anybody is.
 
-    def _revoked(self, path: Path, file: str) -> None:
-        try:
-            found = load_revoked(file)
-        except CertificateError as error:
-            self._say(path, "certificate", str(error), error=True)
-            return
-        for one in found:
-            if one.next_update_utc is not None and days_left(one.next_update_utc, self._now) < 0:
-                message = f"the revocation list {file} has expired: everybody will be refused"
-                self._say(path, "certificate-expired", message, "fetch a new one")
+        @param path: of what has the keys `ca` and `crl`.
+        """
+        for key, files in (("ca", (ca, None)), ("crl", (None, crl))):
+            try:
+                found = list(terms(*files))
+            except CertificateError as error:
+                self._say((*path, key), "certificate", str(error), error=True)
+                continue
+            for term in found:
+                if term.end <= self._now:
+                    self._say((*path, key), "certificate-expired", f"{term.what} has expired: {whom}", "renew it")
+                elif term.is_near(self._now):
+                    message = f"{term.what} will have expired by {_date(term.end)}: then {whom}"
+                    self._say((*path, key), "certificate-expires", message, "renew it")
 
     # --- upstreams ----------------------------------------------------------------------------------------
 
     def upstream(self, path: Path, wish: UpstreamTls) -> None:
         if wish.cert is not None and wish.key is not None:
             self._pair(path, wish.cert, wish.key)
-        if wish.ca is not None:
-            self._authorities((*path, "ca"), wish.ca)
-        if wish.crl is not None:
-            self._revoked((*path, "crl"), wish.crl)
+        self._believed(path, wish.ca, wish.crl, "every server is refused")
         if not wish.verify:
             message = "the servers are not verified: whoever is in between can read and change everything"
             self._say((*path, "verify"), "tls-unverified", message, "name their authority with `ca`")
+
+
+def _date(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 def _asks(wish: Certificate) -> ClientCertificates | None:

@@ -41,6 +41,7 @@ from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
 from proxy.tls.identity import identity
 from proxy.tls.policies import policy
 from proxy.tls.stream import HandshakeError, TlsStream
+from proxy.tls.terms import Reminder, Term, terms
 
 log = Logger()
 
@@ -99,12 +100,15 @@ class ClientTls:
         self._looked_at = now()
         self._sessions: dict[str, list[Kept]] = {}
         self._resuming: WeakKeyDictionary[SSL.Connection, float] = WeakKeyDictionary()  # until when that is right
+        self._terms: tuple[Term, ...] = ()
+        self._reminder = Reminder("every server is refused")
         self._context: SSL.Context | None = None
         self._renew()
 
     def _renew(self) -> None:
         plan = self.plan
         try:
+            judged = tuple(terms(plan.ca, plan.crl))
             self._context = client_context(
                 plan.ca, plan.crl, plan.cert, plan.key, plan.verify, policy("intermediate")
             )
@@ -113,11 +117,13 @@ class ClientTls:
             stays = "the old one stays" if self._context is not None else "no server can be reached"
             log.error("a file for TLS to upstreams cannot be used, {stays}: {error}", stays=stays, error=str(error))
             return
+        self._terms = judged
         self._sessions.clear()  # they were agreed on under the old one
         self._warn(self._now())
 
     def _warn(self, now: float) -> None:
-        """Say every day that our own certificate expires soon."""
+        """Say every day what expires soon: our own certificate, and those by whom servers are judged."""
+        self._reminder.look(self._terms, self._wall())
         left = days_left(self._until, self._wall()) if self._until is not None else inf
         if left < limits.CERTIFICATE_WARN_DAYS and now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
             self._warned_at = now

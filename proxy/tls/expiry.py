@@ -3,6 +3,7 @@ that can be measured, to whoever asks the running proxy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,22 +13,31 @@ from proxy.tls.keyring import Host, Keyring
 
 def certificates(keyring: Keyring, now: float) -> list[dict[str, Any]]:
     """Every certificate of a listener, as JSON values: `file`, `names`, `key` (RSA, ECDSA or EdDSA), `not_after`,
-    `seconds_left` (negative when it has expired) and `staple`.
+    `seconds_left` (negative when it has expired) and `staple`. The files by which its hosts judge clients stand beside
+    them, where `key` is CA or CRL.
 
     @param now: seconds since 1970.
     """
-    return [
-        {
-            "file": files.cert,
-            "names": list(host.names),
-            "key": pair.kind,
-            "not_after": _date(pair.not_after.timestamp()),
-            "seconds_left": round(pair.not_after.timestamp() - now),
-            "staple": _staple(host, pair, now),
-        }
-        for host in keyring.hosts
-        for files, pair in zip(host.plan.files, host.pairs, strict=False)
-    ]
+    return [one for host in keyring.hosts for one in _of_host(host, now)]
+
+
+def _of_host(host: Host, now: float) -> Iterator[dict[str, Any]]:
+    for files, pair in zip(host.plan.files, host.pairs, strict=False):
+        end, staple = pair.not_after.timestamp(), _staple(host, pair, now)
+        yield _entry(host, files.cert, pair.kind, end, now, staple)
+    for term in host.terms:
+        yield _entry(host, term.file, term.kind, term.end, now, {"state": "none", "seconds_left": None, "error": ""})
+
+
+def _entry(host: Host, file: str, key: str, end: float, now: float, staple: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "file": file,
+        "names": list(host.names),
+        "key": key,
+        "not_after": _date(end),
+        "seconds_left": round(end - now),
+        "staple": staple,
+    }
 
 
 def _staple(host: Host, pair: Pair, now: float) -> dict[str, Any]:

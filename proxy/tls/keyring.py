@@ -27,6 +27,7 @@ from proxy.tls.pairs import Pairs
 from proxy.tls.policies import Policy
 from proxy.tls.stapling import Stapling
 from proxy.tls.table import NameTable
+from proxy.tls.terms import Reminder, Term, terms
 
 log = Logger()
 
@@ -63,6 +64,7 @@ class Host:
 
     @ivar context: None while its certificate is awaited.
     @ivar pairs: the certificates in use.
+    @ivar terms: how long clients can be judged.
     @ivar made_at: seconds since 1970.
     """
 
@@ -83,6 +85,7 @@ class Host:
         self._seen = self._used = signature(plan.paths())
         self.context: SSL.Context | None = None
         self.pairs: tuple[Pair, ...] = ()
+        self.terms: tuple[Term, ...] = ()
         self.made_at = now
         try:
             self.make(now, read)
@@ -101,8 +104,9 @@ class Host:
         pairs = tuple(map(read, self.plan.files))
         self._compare(pairs, now)
         staple = self.stapling.staple(pairs) if self.stapling is not None else None
+        judged = tuple(terms(self.client.ca, self.client.crl)) if self.client is not None else ()
         self.context = server_context(self.plan.files, self._policy, self.client, self._protocols, staple)
-        self.pairs = pairs
+        self.pairs, self.terms = pairs, judged
         self.made_at = now
 
     def _compare(self, pairs: tuple[Pair, ...], now: float) -> None:
@@ -173,6 +177,7 @@ class Keyring:
         self._upkeep = upkeep
         self._now = now
         self._warned_at = 0.0
+        self._reminder = Reminder("every client with a certificate is refused")
         self._arrange()
 
     def _arrange(self) -> None:
@@ -213,6 +218,7 @@ class Keyring:
         """Look at the files from now on."""
         self._alarm.set(self, limits.CERTIFICATE_LOOK_SECONDS)
         self._warn()
+        self._remind(self._now())
         if self.stapling is not None:
             self.stapling.start()
 
@@ -255,6 +261,7 @@ class Keyring:
             self._arrange()
         if self.stapling is not None:
             self.stapling.look()
+        self._remind(now)
         if now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
             self._warn()
 
@@ -277,6 +284,9 @@ class Keyring:
                 file = host.plan.files[0].cert
                 log.warn("the certificate in {file} is not for {lost} any more", file=file, lost=", ".join(lost))
         return changed
+
+    def _remind(self, now: float) -> None:
+        self._reminder.look((term for host in self.hosts for term in host.terms), now)
 
     def _warn(self) -> None:
         self._warned_at = now = self._now()

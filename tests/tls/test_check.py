@@ -119,9 +119,28 @@ def test_authorities_and_lists_that_have_expired(authority: Authority) -> None:
     more = f", client: {{verify: optional, ca: {old.cert}, crl: {crl}}}"
     found = said(listening(written(authority.issue("a.test"), more)))
     assert [line.split(": ", 1)[1] for line in found] == [
-        f"every authority in {old.cert} has expired",
-        f"the revocation list {crl} has expired: everybody will be refused",
+        f"every authority in {old.cert} has expired: every client with a certificate is refused",
+        f"the revocation list {crl} has expired: every client with a certificate is refused",
     ]
+
+
+def test_authorities_and_lists_that_expire_soon(authority: Authority) -> None:
+    soon = authority.issue("old.test", days=5, since=-80)
+    crl = authority.revoke(days=0.2)
+    client = f", client: {{verify: optional, ca: {soon.cert}, crl: {crl}}}"
+    found = said(listening(written(authority.issue("a.test"), client)))
+    assert [line.partition(" ")[2].partition(" by ")[0] for line in found] == [
+        f"warning certificate-expires: every authority in {soon.cert} will have expired",
+        f"warning certificate-expires: the revocation list {crl} will have expired",
+    ]
+    assert all(line.endswith(": then every client with a certificate is refused") for line in found)
+    found = said(
+        f"""
+upstreams: {{a: {{servers: https://a.test, tls: {{ca: {soon.cert}, crl: {crl}}}}}}}
+routes: [{{path: /, upstream: a}}]
+"""
+    )
+    assert [line.rpartition(": ")[2] for line in found] == ["then every server is refused"] * 2
 
 
 def test_upstreams(authority: Authority) -> None:

@@ -1,6 +1,7 @@
 """TLS to servers: who is believed, and what is said of those who are not."""
 
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,17 @@ def test_our_own_certificate_expires_soon(authority: Authority, said: list[str])
     now[0] = limits.CERTIFICATE_WARN_SECONDS + 1
     tls.connection("app.internal")
     assert said == expected * 2  # every day
+
+
+def test_whom_we_believe_ends_soon(authority: Authority, said: list[str]) -> None:
+    soon = authority.issue("ca.test", days=3.02, since=-80)
+    wall = [time.time()]
+    now = [0.0]
+    tls = ClientTls(ClientPlan(ca=soon.cert), lambda: now[0], lambda: wall[0])
+    assert said == [f"every authority in {soon.cert} will have expired in 3.0 days: then every server is refused"]
+    now[0], wall[0] = 6.0, soon.certificate.not_valid_after_utc.timestamp()
+    tls.connection("app.internal")
+    assert said[1:] == [f"every authority in {soon.cert} has expired: every server is refused"]
 
 
 def test_a_session_is_resumed_and_verified_again(authority: Authority) -> None:

@@ -3,10 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from proxy.tls.contexts import CertificateFiles
+from twisted.internet.task import Clock
+
+from proxy.alarm import Alarm
+from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.expiry import certificates
-from proxy.tls.keyring import HostPlan
+from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.ocsp import OcspError
+from proxy.tls.policies import policy
 from tests.support.authority import Authority
 from tests.support.ocsp import answer
 from tests.tls.test_stapling import NOW, Scene, asking
@@ -45,6 +49,26 @@ def test_how_it_stands_with_responses(authority: Authority) -> None:
         {"state": "failing", "seconds_left": None, "error": "HTTP 503"},
     ]
     assert told(Scene((one,), staple=False))[0]["staple"]["state"] == "off"
+
+
+def test_so_is_what_clients_are_judged_by(authority: Authority) -> None:
+    one = authority.issue("a.test")
+    asks = ClientPolicy(True, authority.ca, authority.revoke(days=20))
+    clock = Clock()
+    ring = Keyring(
+        [HostPlan((CertificateFiles(one.cert, one.key),), (), asks)],
+        policy("intermediate"),
+        (b"http/1.1",),
+        Alarm(clock, clock.seconds),
+    )
+    found = certificates(ring, NOW.timestamp())
+    assert [(entry["key"], entry["file"]) for entry in found] == [
+        ("ECDSA", one.cert),
+        ("CA", authority.ca),
+        ("CRL", asks.crl),
+    ]
+    assert found[2]["names"] == ["a.test"]
+    assert 19 * 86400 < found[2]["seconds_left"] < 21 * 86400
 
 
 def test_names_that_were_given_count(authority: Authority) -> None:

@@ -236,6 +236,24 @@ def test_one_that_we_make_ourselves_is_made_anew_and_taken(tmp_path: Path) -> No
     assert ring.default.not_after > before
 
 
+def test_a_revocation_list_is_told_before_it_ends_and_when_it_does(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    asks = ClientPolicy(True, authority.ca, authority.revoke(days=20))
+    ring = keyring(watch, plan(authority.issue("a.test"), client=asks))
+    assert said == []
+    watch.wall += 15 * 86400
+    ring.look()
+    assert [line.partition(" in ")[0] for line in said] == [f"the revocation list {asks.crl} will have expired"]
+    watch.wall = ring.default.terms[1].end
+    ring.look()
+    over = f"the revocation list {asks.crl} has expired: every client with a certificate is refused"
+    assert said.count(over) == 1
+    authority.revoke(days=60)
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert said.count(over) == 1
+    assert ring.default.terms[1].end > watch.wall
+
+
 def test_a_stopped_one_looks_no_more(authority: Authority) -> None:
     watch = Watch()
     ring = keyring(watch, plan(authority.issue("a.test", file="one")))
