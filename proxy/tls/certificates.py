@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -174,9 +175,32 @@ def read(path: str) -> bytes:
     return data
 
 
-def is_open_to_all(path: str) -> bool:
-    """Whether every user of the machine may read a file that should be secret."""
-    return bool(Path(path).stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+def exposure(path: str) -> str:
+    """Who else can read or write a file that should be secret, as the beginning of a sentence about it; "" for nobody.
+
+    A group may read it where it is ours, as of secrets that are mounted for us, or that of the superuser.
+    """
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ""  # it has just gone: whoever reads it says so
+    mode = found.st_mode
+    if mode & stat.S_IWOTH:
+        return "every user of this machine can write to"
+    if mode & stat.S_IROTH:
+        return "every user of this machine can read"
+    if mode & stat.S_IWGRP:
+        return f"the group {_group(found.st_gid)} can write to"
+    if mode & stat.S_IRGRP and found.st_gid not in {0, os.getegid(), *os.getgroups()}:
+        return f"the group {_group(found.st_gid)} can read"
+    return ""
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def signature(paths: Iterable[str]) -> tuple[tuple[int, int, int], ...]:

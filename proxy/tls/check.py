@@ -17,7 +17,7 @@ from proxy.tls.certificates import (
     CertificateError,
     Pair,
     days_left,
-    is_open_to_all,
+    exposure,
 )
 from proxy.tls.contexts import CertificateFiles
 from proxy.tls.ocsp import must_staple, responder_of, responders_in
@@ -84,8 +84,9 @@ class _Check:
             which = "key" if error.path == key and error.path != cert else "cert"
             self._say((*path, which), "certificate", str(error), error=True)
             return None
-        if is_open_to_all(key):
-            self._say((*path, "key"), "key-readable", f"every user of this machine can read {key}", f"chmod 600 {key}")
+        exposed = exposure(key)
+        if exposed:
+            self._say((*path, "key"), "key-readable", f"{exposed} {key}", f"chmod 600 {key}")
         self._dates((*path, "cert"), cert, pair)
         if len(pair.chain) > 1 and pair.chain[1].subject != pair.leaf.issuer:
             message = f"the second certificate in {cert} is not the one above the first"

@@ -36,7 +36,15 @@ from proxy.errors import (
     ProxyError,
     Retry,
 )
-from proxy.tls.certificates import UNREADABLE, CertificateError, days_left, is_address, load_chain, signature
+from proxy.tls.certificates import (
+    UNREADABLE,
+    CertificateError,
+    days_left,
+    is_address,
+    load_chain,
+    signature,
+    warn_of_exposure,
+)
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
 from proxy.tls.identity import identity
 from proxy.tls.policies import policy
@@ -137,8 +145,11 @@ class ClientTls:
             return
         self._looked_at = now
         found = signature(self._files)
-        if found != self._signature or self._context is None:
+        if found != self._signature:
             self._signature = found
+            self._renew()
+            warn_of_exposure([self.plan.key] if self.plan.key else [])
+        elif self._context is None:
             self._renew()
         self._warn(now)
 

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from proxy import limits
 from proxy.alarm import NEVER, Alarm
-from proxy.tls.certificates import CertificateError, Pair, days_left, signature
+from proxy.tls.certificates import CertificateError, Pair, days_left, exposure, signature
 from proxy.tls.contexts import CertificateFiles, ClientPolicy, server_context
 from proxy.tls.internal import Upkeep
 from proxy.tls.pairs import Pairs
@@ -279,6 +279,8 @@ class Keyring:
             return False
         if changed:
             log.info("certificate renewed: {host!r}", host=host)
+            for key in (files.key for files in host.plan.files if exposure(files.key)):  # `check` has not seen these
+                log.warn("{exposed} {key}", exposed=exposure(key), key=key)
             lost = [name for name in names if name not in host.names]
             if lost:
                 file = host.plan.files[0].cert

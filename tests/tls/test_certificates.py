@@ -1,5 +1,6 @@
 """Certificates and keys in files, and what is said of those that cannot be used."""
 
+import os
 import time
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from proxy import limits
 from proxy.tls.certificates import (
     CertificateError,
     days_left,
+    exposure,
     is_address,
-    is_open_to_all,
     load_chain,
     load_key,
     load_pair,
@@ -106,11 +107,39 @@ def test_nobody_reads_a_whole_disk(tmp_path: Path) -> None:
         read(str(path))
 
 
-def test_who_may_read_a_key(authority: Authority) -> None:
+@pytest.mark.parametrize(
+    ("mode", "ours", "words"),
+    [
+        (0o600, False, ""),
+        (0o400, False, ""),
+        (0o604, True, "every user of this machine can read"),
+        (0o644, True, "every user of this machine can read"),
+        (0o666, True, "every user of this machine can write to"),
+        (0o640, True, ""),
+        (0o640, False, "the group 54321 can read"),
+        (0o440, False, "the group 54321 can read"),
+        (0o660, False, "the group 54321 can write to"),
+    ],
+)
+def test_who_may_read_a_key(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, mode: int, ours: bool, words: str
+) -> None:
     path = Path(authority.issue("a.test").key)
-    assert not is_open_to_all(str(path))
-    path.chmod(0o644)
-    assert is_open_to_all(str(path))
+    path.chmod(mode)
+    if not ours:
+        stat = Path.stat
+
+        def of_strangers(path: Path) -> os.stat_result:
+            found = list(stat(path))
+            found[5] = 54321
+            return os.stat_result(found)
+
+        monkeypatch.setattr(Path, "stat", of_strangers)
+    assert exposure(str(path)) == words
+
+
+def test_a_key_that_is_gone_is_nobodys(tmp_path: Path) -> None:
+    assert exposure(str(tmp_path / "gone.key")) == ""
 
 
 def test_a_signature_changes_with_the_file_behind_a_link(tmp_path: Path) -> None:

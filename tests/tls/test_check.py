@@ -82,11 +82,15 @@ def test_dates(authority: Authority, issue: dict[str, float], words: str) -> Non
     assert f" warning {words}: " in found
 
 
-def test_a_key_that_everybody_can_read(authority: Authority) -> None:
+def test_a_key_that_others_can_read_or_write(authority: Authority) -> None:
     one = authority.issue("a.test")
     Path(one.key).chmod(0o644)
     [found] = said(listening(written(one)))
     assert f"warning key-readable: every user of this machine can read {one.key}" in found
+    Path(one.key).chmod(0o660)
+    [found] = said(listening(written(one)))
+    assert "warning key-readable: the group " in found
+    assert found.endswith(f" can write to {one.key}")
 
 
 def test_a_chain_in_the_wrong_order(authority: Authority) -> None:

@@ -262,6 +262,17 @@ def test_renewed_files_are_taken(authority: Authority) -> None:
     assert isinstance(server(issued).connect(tls), Recorder)
 
 
+def test_a_renewed_key_that_others_can_read_is_told(authority: Authority, said: list[str]) -> None:
+    now = [0.0]
+    mine = authority.issue("proxy.test")
+    tls = ClientTls(ClientPlan(ca=authority.ca, cert=mine.cert, key=mine.key), lambda: now[0])
+    authority.issue("proxy.test")
+    Path(mine.key).chmod(0o644)
+    now[0] = 6.0
+    tls.connection("app.internal")
+    assert said == [f"every user of this machine can read {mine.key}"]
+
+
 def test_a_file_that_cannot_be_used_fails_the_connections_that_need_it(authority: Authority) -> None:
     tls = ClientTls(ClientPlan(ca=str(authority.folder / "missing.pem")))
     peer = server(authority.issue("app.internal"))

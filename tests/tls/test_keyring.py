@@ -254,6 +254,18 @@ def test_a_revocation_list_is_told_before_it_ends_and_when_it_does(authority: Au
     assert ring.default.terms[1].end > watch.wall
 
 
+def test_a_renewed_key_that_others_can_read_is_told(authority: Authority, said: list[str]) -> None:
+    watch = Watch()
+    one = authority.issue("a.test", file="one")
+    ring = keyring(watch, plan(one))
+    before = ring.default.context
+    authority.issue("a.test", file="one")
+    Path(one.key).chmod(0o644)
+    watch.passes(limits.CERTIFICATE_LOOK_SECONDS * 3)
+    assert ring.default.context is not before
+    assert f"every user of this machine can read {one.key}" in said
+
+
 def test_a_stopped_one_looks_no_more(authority: Authority) -> None:
     watch = Watch()
     ring = keyring(watch, plan(authority.issue("a.test", file="one")))
