@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,12 +27,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def start(park: ProcessPark, config: str, port: int) -> RunningProxy:
+def start(park: ProcessPark, config: str, port: int, env: Mapping[str, str] | None = None) -> RunningProxy:
     """The proxy with a configuration that says itself where it listens, `port` among the places."""
     path = park.directory / f"tls-{port}.yaml"
     path.write_text(config)
     argv = [console_script("twistd"), *REACTOR, "-n", "--pidfile=", "reverseproxy", "--config", path]
-    process = park.start(*argv, cwd=park.directory)
+    process = park.start(*argv, env=env, cwd=park.directory)
     process.wait_for_port(port)
     return RunningProxy(process, port, path)
 
