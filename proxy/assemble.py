@@ -341,8 +341,7 @@ class Targets:
     def __init__(
         self, config: Config, pools: dict[str, Pool], forwarding: ForwardingPolicy, apps: Apps | None = None
     ) -> None:
-        self._config = config
-        self._pools = pools
+        self._config, self._pools = config, pools
         self._forwarding = forwarding
         self._apps = apps or {}
         self._forwards: dict[tuple[str, bool, frozenset[bytes]], Forward] = {}

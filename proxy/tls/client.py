@@ -40,10 +40,10 @@ from proxy.tls.certificates import (
     UNREADABLE,
     CertificateError,
     days_left,
+    exposure,
     is_address,
     load_chain,
     signature,
-    warn_of_exposure,
 )
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
 from proxy.tls.identity import identity
@@ -148,7 +148,8 @@ class ClientTls:
         if found != self._signature:
             self._signature = found
             self._renew()
-            warn_of_exposure([self.plan.key] if self.plan.key else [])
+            if self.plan.key and exposure(self.plan.key):
+                log.warn("{exposed} {key}", exposed=exposure(self.plan.key), key=self.plan.key)
         elif self._context is None:
             self._renew()
         self._warn(now)
