@@ -8,7 +8,7 @@ from proxy.admin.access_log import AccessLog
 from proxy.alarm import NEVER, Alarm
 from proxy.assemble import House
 from proxy.downstream.site import ProxySite
-from proxy.upstream.factory import Alone
+from proxy.upstream.owner import Alone
 from proxy.upstream.pool import Pool
 
 # How often it is seen whether it is over.

@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from proxy.assemble import House, assemble
 from proxy.config import load_text
 from proxy.leaving import LOOK_SECONDS, Leaving, in_use, take_apart
-from proxy.upstream.factory import Alone
+from proxy.upstream.owner import Alone
 from tests.support.ends import End
 from tests.support.playbook import GET, OK
 

@@ -17,11 +17,11 @@ from proxy.errors import ProxyError
 from proxy.health.agent import Report
 from proxy.health.change import Change
 from proxy.health.condition import Condition
-from proxy.health.ejection import Company
 from proxy.health.idle import IdleTimeout
 from proxy.health.latency import PeakEwma
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.dial import Address, dial_error
+from proxy.upstream.owner import Alone, Owner
 from proxy.upstream.state import ServerState
 from proxy.wire import ResponseLimits
 
@@ -74,38 +74,6 @@ class Attendant(Interface):
 
     def stop(self) -> None:
         """Do nothing any more."""
-
-
-class Owner(Interface):
-    """The pool a server belongs to."""
-
-    def freed(self, server: ProxyClientFactory) -> None:
-        """The server may be able to take more exchanges than a moment ago."""
-
-    def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
-        """What is thought of the server is other than before."""
-
-    def reweighed(self, server: ProxyClientFactory) -> None:
-        """Its weight is another one."""
-
-    def company(self, server: ProxyClientFactory) -> Company:
-        """The other servers, as far as it matters whether this one may go."""
-
-
-class Alone:
-    """The owner of a server that belongs to nobody yet."""
-
-    def freed(self, server: ProxyClientFactory) -> None:
-        """Nobody waits."""
-
-    def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
-        """Nobody is told."""
-
-    def reweighed(self, server: ProxyClientFactory) -> None:
-        """Nobody balances."""
-
-    def company(self, server: ProxyClientFactory) -> Company:
-        return Company(1, 0, 0)
 
 
 class ProxyClientFactory(ClientFactory):

@@ -35,7 +35,8 @@ from proxy.message import Exchange
 from proxy.policy.answer import come_again
 from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
-from proxy.upstream.factory import Alone, Attendant, ProxyClientFactory
+from proxy.upstream.factory import Attendant, ProxyClientFactory
+from proxy.upstream.owner import Alone
 from proxy.upstream.state import PoolState
 
 log = Logger()
