@@ -509,7 +509,7 @@ CHANGING = """
 access_log: false
 listen: ['tcp:8080']
 upstreams:
-  app: {{servers: ['http://10.0.0.1:9001', {{url: 'http://10.0.0.2:9001', weight: {number}}}],
+  app: {{servers: [{{url: 'http://10.0.0.1:9001', weight: {number}}}, 'http://10.0.0.2:{number}'],
         health: {{path: /, interval: 1h}}}}
   hedged: {{servers: ['http://10.0.0.3:9001'], queue: {{size: {number}}}, retries: {{hedge_after: 50ms, per_try: 1s}}}}
   stays: {{servers: ['http://10.0.0.4:9001'], sticky: {{cookie: s}}, breaker: {{}}}}
