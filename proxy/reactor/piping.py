@@ -159,7 +159,7 @@ class Pipe:
                 size = self._splice(self._ends[0], target.fileno(), self._inside)
                 self._inside -= size or 0
         except OSError:
-            target.lose(LOST)
+            target.write_failed()
             return
         try:
             self._tell(before - self._inside)

@@ -124,19 +124,19 @@ class Stream(Sending):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # After our own abort() there is nobody left to tell; otherwise a read or a write has failed.
-        if exc is not None and not self.disconnected:
-            self._read_last_words()
-        self.lose()
+        if exc is None or self.disconnected:
+            self.lose()
+        else:
+            self.write_failed()
         self._attachment = None  # which refers to us
 
-    def _read_last_words(self) -> None:
-        """A write has failed, and uvloop reads no more. What the peer said before it went may be why: a server that
-        refuses an upload answers, and closes while we still send."""
-        try:
+    def write_failed(self) -> None:
+        """The peer is gone. What it said before may be why: a server that refuses an upload answers, and closes while we
+        still send."""
+        with contextlib.suppress(OSError):  # which is the end of what it said
             while self.reading and self._outlet is None and (size := self.socket.recv_into(self.reactor.received)):
                 self.buffer_updated(size)
-        except OSError:
-            return  # that was all
+        self.lose()
 
     # The end
 

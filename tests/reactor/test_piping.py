@@ -234,6 +234,24 @@ def test_when_the_target_is_lost_the_source_reads_on(reactor: UvloopReactor) -> 
     converse(reactor, conversation)
 
 
+def test_what_the_target_said_before_it_took_no_more_is_read(reactor: UvloopReactor) -> None:
+    async def conversation() -> None:
+        source, sender, target, receiver = await two(reactor)
+        owner = Owner()
+        assert source.transport.pipe_to(target.transport, 99 * len(BODY), owner)
+        await sender.send(BODY[:1000])
+        await until(reactor, lambda: owner.moved)
+        # All of it before the reactor looks again, so that the pipe meets it first.
+        target.transport._uv.pause_reading()  # type: ignore[union-attr] # it is connected
+        receiver.sock.send(b"too long")
+        receiver.sock.close()
+        await sender.send(BODY[:1000])
+        await until(reactor, lambda: target.reason is not None)
+        assert target.received == [b"too long"]
+
+    converse(reactor, conversation)
+
+
 def test_either_side_may_be_aborted(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         for aborted in (0, 2):

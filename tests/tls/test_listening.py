@@ -55,7 +55,7 @@ def test_each_name_has_all_kinds_of_keys_that_are_for_it(authority: Authority) -
     asks = f", client: {{ca: {authority.ca}}}"
     wish = listening(written(rsa), written(curve), written(staff, asks), written(late)).listen[0].tls
     assert wish is not None
-    found = {tuple(files.cert for files in plan.files): (plan.names, plan.client) for plan in host_plans(wish, {})}
+    found = {tuple(files.cert for files in plan.files): (plan.names, plan.client) for plan in host_plans(wish, Pairs())}
     assert found == {
         (rsa.cert, curve.cert): (("one.test",), None),
         (rsa.cert,): (("two.test", "*.wild.test"), None),
@@ -68,7 +68,7 @@ def test_a_wildcard_does_not_stand_before_a_name_of_its_own(authority: Authority
     curve, rsa = authority.issue("*.test"), authority.issue("a.test", use_rsa=True)
     wish = listening(written(curve), written(rsa)).listen[0].tls
     assert wish is not None
-    assert [[files.cert for files in plan.files] for plan in host_plans(wish, {})] == [[curve.cert], [rsa.cert]]
+    assert [[files.cert for files in plan.files] for plan in host_plans(wish, Pairs())] == [[curve.cert], [rsa.cert]]
 
 
 def test_a_certificate_without_names_is_for_those_who_name_nobody(authority: Authority) -> None:
