@@ -9,7 +9,6 @@ from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from proxy.admin.effective import Veil
 from proxy.admin.in_force import bounds, deadlines, limits
 from proxy.admin.origins import written
 from proxy.assemble import House, Targets
@@ -17,6 +16,7 @@ from proxy.balance.key import parse_rule
 from proxy.balance.split import Split
 from proxy.config import Position
 from proxy.config.gates import FieldChanges
+from proxy.config.veil import Veil
 from proxy.errors import ProxyError
 from proxy.flow.walk import Walk
 from proxy.gates.chain import Gate, Proceed, compose
@@ -79,6 +79,7 @@ def explain_shortly(house: House, question: Question) -> tuple[dict[str, Any], L
     @return: what is decided, and what tells every route with the reason against it; None where none was asked for.
     """
     look: Look | None = None
+    veil = Veil(house.loaded.secrets, "\n".join((question.url, *question.headers)))
     said: dict[str, Any] = {"request": {"method": question.method, "url": question.url, "client": question.client}}
     try:
         head, scheme = read(question)
@@ -86,15 +87,15 @@ def explain_shortly(house: House, question: Question) -> tuple[dict[str, Any], L
         admission = house.admission
         admission.admit(exchange, admission.forwarder(question.client, scheme))
         said["request"] |= {"host": _text(head.host), "path": _text(exchange.path), "client": exchange.client}
-        said["routes"], look = [], _look(house, exchange)
+        said["routes"], look = [], _look(house, exchange, veil)
         node = house.root.resource_for(exchange)
-        _Journey(house, exchange, node, head).tell(said)
+        _Journey(house, exchange, node, head, veil).tell(said)
     except ProxyError as error:
         refusal, _ = answer(error, b"", None)
         fields = [f"{_text(name)}: {_text(value)}" for name, value in refusal.fields]
         said["answer"] = {"status": refusal.status, "by": "the proxy", "fields": fields}
         said["answer"] |= {"reason": error.reason.code, "detail": error.detail}
-    return said, look
+    return {key: value if key == "request" else veil.through(value) for key, value in said.items()}, look
 
 
 def read(question: Question) -> tuple[RequestHead, bytes]:
@@ -119,7 +120,7 @@ def read(question: Question) -> tuple[RequestHead, bytes]:
     return head, b"https" if parts.scheme in ("https", "wss") else b"http"
 
 
-def _look(house: House, exchange: Exchange) -> Look:
+def _look(house: House, exchange: Exchange, veil: Veil) -> Look:
     """Tells every route in the order in which they count, each rejected one with the first reason. Of the exchange it
     keeps what it is now: gates change it."""
     head = exchange.head
@@ -127,10 +128,18 @@ def _look(house: House, exchange: Exchange) -> Look:
     request = head.host, exchange.path, head.method, head.fields, query, exchange.client
     router = house.root.router
 
+    def shown(name: bytes | str, value: str) -> str:
+        words: str = veil.over(value, veil.covers(name, "query"))
+        return words
+
     def look() -> list[dict[str, Any]]:
         return [
-            {"name": route.name, "position": str(route.position), "rejected": reason}
-            for route, reason in router.explain(*request)
+            {
+                "name": veil.within(route.name),
+                "position": str(route.position),
+                "rejected": None if reason is None else veil.within(reason),
+            }
+            for route, reason in router.explain(*request, shown)
         ]
 
     return look
@@ -142,13 +151,13 @@ class _Journey:
     @param asked: the head as it came: what the client said itself is no secret to whoever asks.
     """
 
-    def __init__(self, house: House, exchange: Exchange, node: RouteNode, asked: RequestHead) -> None:
+    def __init__(self, house: House, exchange: Exchange, node: RouteNode, asked: RequestHead, veil: Veil) -> None:
         self._house = house
         self._exchange = exchange
         self._node = node
         self._route: Route = exchange.route
         self._asked = set(asked.fields.pairs)
-        self._veil = Veil(house.loaded.secrets)
+        self._veil = veil
 
     def tell(self, said: dict[str, Any]) -> None:
         """Add to `said` what happens from the route on.

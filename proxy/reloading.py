@@ -47,6 +47,11 @@ def shortened(changes: list[Change]) -> str:
     return render(changes[:LOGGED_CHANGES]) + (f"\n... and {more} more" if more > 0 else "")
 
 
+def brief(error: Exception) -> str:
+    """Why a reload is refused, for everybody who may read: lines of files may hold secrets."""
+    return "\n".join(map(str, error.problems)) if isinstance(error, ConfigError) else str(error)
+
+
 @contextmanager
 def located(loaded: Loaded) -> Iterator[None]:
     """Turn what cannot be assembled into a problem of the configuration, with file, line and column."""

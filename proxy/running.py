@@ -31,7 +31,7 @@ from proxy.upstream.pool import Pool
 class Reloads(NamedTuple):
     """What became of the reloads so far.
 
-    @ivar error: why the last one was refused; "" where it was not.
+    @ivar error: why the last one was refused; "" where it was not. Without lines of files: those may hold secrets.
     """
 
     accepted: int = 0

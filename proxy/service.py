@@ -33,7 +33,7 @@ from proxy.downstream.site import ProxySite
 from proxy.leaving import Leaving, take_apart
 from proxy.ports import Door, Ports, StartError
 from proxy.reactor.heap import keep_freed_memory
-from proxy.reloading import changes_between, demo_count, located, shortened, spare_the_collector, unobtrusive
+from proxy.reloading import brief, changes_between, demo_count, located, shortened, spare_the_collector, unobtrusive
 from proxy.running import Reloads, Running, touched
 
 log = Logger()
@@ -286,7 +286,7 @@ class ProxyService(Service):
             log.warn("no reload: {why}", why=error.value)
             return
         words = str(error)
-        self.reloads = Reloads(self.reloads.accepted, self.reloads.refused + 1, words)
+        self.reloads = Reloads(self.reloads.accepted, self.reloads.refused + 1, brief(error))
         if isinstance(error, ConfigError | StartError):
             log.error("the reload is refused, the old configuration stays:\n{words}", words=words)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,22 @@ def test_a_question_in_json() -> None:
     for nonsense in ({}, {"method": "GET"}, {"method": "GET", "url": "/", "headers": 5}):
         with pytest.raises(ValueError, match="needs `method` and `url`"):
             Question.of(nonsense)
+
+
+def test_no_secret_of_a_route_is_shown_that_the_client_did_not_send(tmp_path: Path) -> None:
+    (tmp_path / "sec").write_text("hunter2-file")
+    text = """\
+routes:
+  - {path: /cond, headers: {Authorization: Bearer hunter2-cond, X-Other: "${file:sec}"}, respond: 204}
+  - {path: /q, query: {token: {regex: ^hunter2-cond$}}, respond: 204}
+  - {path: /hook/hunter2-file, respond: 204}
+  - {path: /to, redirect: {to: "https://user:hunter2-cond@x/?token=hunter2-cond"}}
+  - {path: /on, redirect: {to: "https://x/", keep_query: true}}
+"""
+    built = offline_house(load_text(text, str(tmp_path / "x.yaml"), {}))
+    for url, headers in (("/cond", ()), ("/cond", ("Authorization: Bearer hunter2-cond",)), ("/q", ()), ("/to", ())):
+        said = explain(built, Question("GET", url, headers))
+        assert "hunter2" not in str({key: value for key, value in said.items() if key != "request"})
+    assert "the header Authorization is not '*** (" in str(explain(built, Question("GET", "/cond")))
+    mine = explain(built, Question("GET", "/on?my_token=mine"))["answer"]["fields"]
+    assert [line.rpartition("?")[2] for line in mine] == ["my_token=mine"]

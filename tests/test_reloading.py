@@ -14,6 +14,7 @@ from proxy.config import ConfigError, load_text
 from proxy.reloading import (
     FROZEN_OBJECTS,
     LOGGED_CHANGES,
+    brief,
     changes_between,
     demo_count,
     located,
@@ -68,6 +69,13 @@ def test_what_is_missing_is_found_in_the_file() -> None:
     with pytest.raises(ConfigError) as failed, located(load_text(TEXT, "x.yaml", {})):
         raise AssemblyError(("routes", 0, "app"), "there is no x")
     assert str(failed.value).startswith("x.yaml:2:29: error: there is no x")
+
+
+def test_what_everybody_may_read_has_no_lines_of_files() -> None:
+    found = load_text("routes: [{path: /, pth: 1, respond: 204}]\nadmin: {token: 0123456789abcdef}\n", "x.yaml", {})
+    said = brief(ConfigError(found.problems))
+    assert said.startswith("x.yaml:1:20: error: unknown key `pth`") and "respond" not in said
+    assert brief(ValueError("a")) == "a"
 
 
 def test_the_collector_and_the_switch_interval_come_back() -> None:

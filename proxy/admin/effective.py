@@ -1,11 +1,10 @@
 """The effective configuration: everything that is in force, defaults included, as plain values that can be shown.
 
-Secrets are masked, each by a word made of its own hash: two configurations can be compared without being read.
+Secrets are masked (see `proxy.config.veil`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 from proxy.config import Config
 from proxy.config.address import Address
 from proxy.config.expectations import RequestLine
-from proxy.config.lint import SECRET_FIELDS
+from proxy.config.veil import Veil
 from proxy.routing import named
 
 #: Keys whose values are nobody's business.
@@ -33,41 +32,10 @@ def effective(config: Config, secrets: Collection[str] = (), brief: Collection[s
     keys = type(config).model_fields
     shown = {key: None if key == "routes" else _plain(getattr(config, key), veil, key) for key in keys}
     shown["routes"] = [
-        {"name": name} if name in brief else {**_plain(route, veil, "routes"), "name": name}
+        {"name": veil.over(name)} if name in brief else {**_plain(route, veil, "routes"), "name": veil.over(name)}
         for name, route in named(config.routes)
     ]
     return shown
-
-
-class Veil:
-    """Tells what must not be shown.
-
-    @param secrets: texts that nobody may see, whatever holds them.
-    """
-
-    def __init__(self, secrets: Collection[str] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret)
-
-    def covers(self, name: object, within: str) -> bool:
-        """Whether the values are secret that people keep under a name of their own choice.
-
-        @param name: bytes for a header field, text for everything else.
-        @param within: the key of the configuration that holds such names.
-        """
-        if not isinstance(name, bytes) and within != "query":
-            return False  # an upstream, say: it may well be called `token`
-        return SECRET_FIELDS.match(_word(name).encode()) is not None
-
-    def over(self, value: Any, hidden: bool) -> Any:
-        """A plain value, masked where it must be.
-
-        @param hidden: it stands below a key whose values are secret.
-        """
-        if not isinstance(value, str) or not value:
-            return value
-        if hidden or any(secret in value for secret in self._secrets):
-            return masked(value)
-        return value
 
 
 _NOTHING = Veil()
@@ -114,12 +82,6 @@ def scalar(value: Any) -> Any:
     if isinstance(value, bytes | re.Pattern | IPv4Network | IPv6Network):
         return _word(value)
     return value
-
-
-def masked(secret: str | bytes) -> str:
-    """A word that stands for a secret: the same for the same one, and of no other use."""
-    raw = secret.encode() if isinstance(secret, str) else secret
-    return f"*** ({hashlib.sha256(b'reverseproxy shown ' + raw).hexdigest()[:8]})"
 
 
 def _word(value: Any) -> str:

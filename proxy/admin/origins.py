@@ -11,12 +11,13 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from proxy.admin.effective import Veil, is_list, is_secret, scalar
+from proxy.admin.effective import is_list, is_secret, scalar
 from proxy.config import Config, Loaded, Position
 from proxy.config.document import Tree
 from proxy.config.problem import Path
 from proxy.config.resolve import gate_paths
 from proxy.config.values import Duration, PositiveDuration, Size
+from proxy.config.veil import Veil
 from proxy.routing import named
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}:]+|file:[^{}]+)(?::-[^{}]*)?\}")
@@ -119,7 +120,7 @@ class _Teller:
             nodes = self._nodes(("routes", place))
             said = self._model(route, nodes, False)
             if route.name is None:
-                said["name"] = Told(name, None)
+                said["name"] = Told(self._veil.over(name), None)
             gates = [
                 self._tell(gate, self._nodes(path), "gates", False)
                 for path, gate in zip(gate_paths(self._tree, ("routes", place, "gates")), route.gates, strict=True)

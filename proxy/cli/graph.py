@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy.cli.reading import read
 from proxy.cli.terminal import Ink, ink, say
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from proxy.config import Loaded
     from proxy.config.gates import Gate
     from proxy.config.upstreams import Upstream
+    from proxy.config.veil import Veil
     from proxy.routing import Route
 
 
@@ -67,6 +68,7 @@ def graph(arguments: argparse.Namespace) -> int:
 
 def graph_of(loaded: Loaded) -> Graph:
     """The graph of a configuration."""
+    from proxy.config.veil import Veil
     from proxy.routing import build
 
     config = loaded.require()
@@ -74,7 +76,16 @@ def graph_of(loaded: Loaded) -> Graph:
     pools = {name: _pool(name, upstream) for name, upstream in config.upstreams.items()}
     routes = dict.fromkeys(entry.route for entry in router.entries)
     ways = tuple(_way(route, pools) for route in routes)
-    return Graph(tuple(listener.endpoint for listener in config.listen), ways)
+    graph: Graph = _veiled(Graph(tuple(listener.endpoint for listener in config.listen), ways), Veil(loaded.secrets))
+    return graph
+
+
+def _veiled(part: Any, veil: Veil) -> Any:
+    """`part` of a graph, without what nobody may see."""
+    if isinstance(part, str):
+        return veil.within(part)
+    items = [_veiled(item, veil) for item in part]
+    return type(part)(*items) if hasattr(part, "_fields") else tuple(items)
 
 
 def _pool(name: str, upstream: Upstream) -> Pool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def test(arguments: argparse.Namespace) -> int:
     """Run the route tests of a configuration file."""
     from proxy.accept import redirect_location
+    from proxy.config.veil import Veil
     from proxy.routing import build
     from proxy.routing.rehearse import failures
 
@@ -25,12 +26,13 @@ def test(arguments: argparse.Namespace) -> int:
     router = build(config.routes, loaded.position)
     found = [(place, one, tuple(failures(one, router, redirect_location))) for place, one in enumerate(config.tests)]
     failed = sum(bool(faults) for _, _, faults in found)
+    veil = Veil(loaded.secrets)
     if arguments.json:
-        say_json([_as_json(loaded, *one) for one in found])
+        say_json(veil.through([_as_json(loaded, *one) for one in found]))
         return 1 if failed else 0
     colors = ink()
     for place, one, faults in found:
-        say(_text(loaded, place, one, faults, colors))
+        say(veil.within(_text(loaded, place, one, faults, colors)))
     say(f"{arguments.file}: {_count(len(found), 'test')}, {failed or 'none'} failed")
     return 1 if failed else 0
 
@@ -60,11 +62,14 @@ def _as_json(loaded: Loaded, place: int, test: RouteTest, faults: tuple[Failure,
 
 
 def request_words(test: RouteTest) -> str:
-    """The request of a test, as it is written."""
-    line = test.request.line
+    """The request of a test, as it is written; values of fields that are nobody's business are masked."""
+    from proxy.config.veil import Veil
+
+    line, veil = test.request.line, Veil()
     words = [line.method.decode(), f"http://{line.host.decode()}{line.target.decode()}"]
     for name, values in test.request.headers.items():
-        words += [f"-H '{name.decode()}: {value.decode('utf-8', 'replace')}'" for value in values]
+        shown = [veil.over(value.decode("utf-8", "replace"), veil.covers(name, "")) for value in values]
+        words += [f"-H '{name.decode()}: {value}'" for value in shown]
     if test.request.client != "127.0.0.1":
         words.append(f"--from {test.request.client}")
     return " ".join(words)

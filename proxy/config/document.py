@@ -16,6 +16,7 @@ import yaml
 
 from proxy import limits
 from proxy.config.problem import Path, Position, Problem, Severity
+from proxy.config.veil import Veil
 
 PLAIN = "plain"
 _TEXT = "tag:yaml.org,2002:str"
@@ -79,6 +80,8 @@ class Tree:
         self.problems: list[Problem] = []
         self.root: yaml.Node | None = None
         self.secrets: set[str] = set()
+        self._hidden: dict[Position, str] = {}
+        self._veil = Veil()
         self.unusable: list[Any] = []
         self._noted: set[Problem] = set()
         self._lines: dict[str, list[str]] = {}
@@ -229,7 +232,7 @@ class Tree:
         @param key: ask for the key of the last step instead of its value.
         """
         mark = self.marks(path, key=key)[0]
-        return Position(mark.name, mark.line + 1, mark.column + 1) if mark else Position("", 0, 0)
+        return _place(mark) if mark else Position("", 0, 0)
 
     def marks(self, path: Path, *, key: bool = False) -> tuple[Any, Any]:
         """Where the value at `path` begins and ends, as YAML marks; (None, None) where there is nothing at all."""
@@ -285,6 +288,7 @@ class Tree:
         self, code: str, message: str, start: Any, end: Any, hint: str, severity: Severity, offset: int = 0
     ) -> Problem:
         """A problem between two YAML marks, or with the whole configuration where there are none."""
+        message, hint = self._veiled(start, message, hint)
         if start is None:
             return Problem(severity, code, message, next(iter(self.texts), ""), hint=hint)
         width = end.column - start.column - offset if end is not None and end.line == start.line else 1
@@ -292,6 +296,20 @@ class Tree:
         return Problem(
             severity, code, message, start.name, line, column, self._line(start.name, line), max(1, width), hint
         )
+
+    def hide(self, mark: Any, secret: str) -> None:
+        """What stands at `mark` came out of a file of its own."""
+        self._hidden[_place(mark)] = secret
+        if secret not in self.secrets:
+            self.secrets.add(secret)
+            self._veil = Veil(self.secrets)
+
+    def _veiled(self, mark: Any, message: str, hint: str) -> tuple[str, str]:
+        """What is said about the value at `mark`, without any secret."""
+        veil, own = self._veil, self._hidden.get(_place(mark)) if mark is not None else None
+        if not own:
+            return veil.within(message), veil.within(hint)
+        return veil.about(own, message, "this value, which is not shown, cannot be used"), veil.about(own, hint, "")
 
     def add_at(
         self,
@@ -326,6 +344,10 @@ def scalar_value(node: yaml.ScalarNode, text: str) -> object:
     if text in _WORDS:
         return _WORDS[text]
     return int(text) if _INTEGER.match(text) else text
+
+
+def _place(mark: Any) -> Position:
+    return Position(mark.name, mark.line + 1, mark.column + 1)
 
 
 def _may_be_deep(text: str) -> bool:

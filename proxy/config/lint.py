@@ -20,9 +20,8 @@ from proxy.config.problem import Path
 from proxy.config.regex import may_explode
 from proxy.config.resolve import gate_paths
 from proxy.config.routes import Route
+from proxy.config.veil import SECRET_FIELDS
 
-#: Fields and parameters whose values open doors.
-SECRET_FIELDS = re.compile(rb"(?i)(?:authorization|.*(?:api-?key|token|secret|password).*)\Z")
 _FORWARDING_TIMEOUTS = ("connect", "response_head", "response_idle", "tunnel_idle")
 
 

@@ -119,7 +119,7 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
         if done.faults:
             tree.unusable.append(node.start_mark)
         if done.secret:
-            tree.secrets.add(done.text)
+            tree.hide(node.start_mark, done.text)
         return scalar_value(node, done.text) if done.text else ""
 
     return tree.plain(root, scalar)

@@ -6,20 +6,22 @@ from collections.abc import Iterable
 
 from proxy.config import routes as wishes
 from proxy.routing.entries import Entry, Route, canonical_path
-from proxy.routing.match import Request
+from proxy.routing.match import Request, Shown
 from proxy.routing.path import has_ambiguous_slash
 
 
-def explain(entries: Iterable[Entry], request: Request) -> list[tuple[Route, str | None]]:
+def explain(entries: Iterable[Entry], request: Request, shown: Shown) -> list[tuple[Route, str | None]]:
     """Every route in the order in which they count, each with the first reason why it is not the one, or None.
 
     Asks one entry after the other, without the dictionaries of the router: the same conditions, the same order.
+
+    @param shown: what may be shown of the values that routes ask for.
     """
     chosen: Entry | None = None
     fitting: set[Route] = set()
     said: dict[Route, str | None] = {}
     for entry in entries:
-        reason = rejection(entry, request)
+        reason = rejection(entry, request, shown)
         if reason is not None:
             said.setdefault(entry.route, reason)
         elif chosen is None:
@@ -32,7 +34,7 @@ def explain(entries: Iterable[Entry], request: Request) -> list[tuple[Route, str
     return list(said.items())
 
 
-def rejection(entry: Entry, request: Request) -> str | None:
+def rejection(entry: Entry, request: Request, shown: Shown) -> str | None:
     """The first reason why `entry` does not accept `request`, None where it does."""
     host, path = entry.host, entry.path
     if host is not None and not host_fits(host, request.host):
@@ -43,7 +45,7 @@ def rejection(entry: Entry, request: Request) -> str | None:
         return f"the path is not below {path.prefix}" if path.prefix else f"the path does not match {_pattern(path)}"
     for condition in entry.route.conditions:
         if not condition.accepts(request):
-            return condition.unmet
+            return condition.unmet(shown)
     return None
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from proxy.config.routes import Network, ValueMatch
 from proxy.message import Fields
+
+#: How a value that a route asks for may be shown, by its name: bytes for a header field, text for a query parameter.
+Shown = Callable[[bytes | str, str], str]
 
 # More parameters than any form has; a condition on one beyond them is not met.
 _QUERY_PARAMETERS = 1000
@@ -37,8 +40,7 @@ class Condition(Protocol):
 
     def accepts(self, request: Request) -> bool: ...
 
-    @property
-    def unmet(self) -> str:
+    def unmet(self, shown: Shown) -> str:
         """Why it was rejected, in words that follow the name of the route."""
 
     @property
@@ -54,10 +56,13 @@ class Methods:
         if b"GET" in self.methods:
             self.methods |= {b"HEAD"}
         self.key = ("methods", self.methods)
-        self.unmet = f"the method is not {' or '.join(methods)}"
+        self._words = f"the method is not {' or '.join(methods)}"
 
     def accepts(self, request: Request) -> bool:
         return request.method in self.methods
+
+    def unmet(self, shown: Shown) -> str:
+        return self._words
 
 
 class HeaderValue:
@@ -65,12 +70,15 @@ class HeaderValue:
 
     def __init__(self, name: bytes, wanted: ValueMatch) -> None:
         self.name = name.lower()
+        self._written = name
         self._values = _Values(wanted)
         self.key = ("header", self.name, *self._values.key)
-        self.unmet = f"the header {name.decode('ascii')} {self._values.unmet}"
 
     def accepts(self, request: Request) -> bool:
         return self._values.accept(request.fields.all(self.name))
+
+    def unmet(self, shown: Shown) -> str:
+        return f"the header {self._written.decode('ascii')} {self._values.unmet(self._written, shown)}"
 
 
 class QueryValue:
@@ -78,9 +86,9 @@ class QueryValue:
 
     def __init__(self, name: str, wanted: ValueMatch) -> None:
         self.name = name.encode("utf-8")
+        self._written = name
         self._values = _Values(wanted)
         self.key = ("query", self.name, *self._values.key)
-        self.unmet = f"the query parameter {name} {self._values.unmet}"
 
     def accepts(self, request: Request) -> bool:
         try:
@@ -88,6 +96,9 @@ class QueryValue:
         except ValueError:
             return False
         return self._values.accept([value for name, value in pairs if name == self.name])
+
+    def unmet(self, shown: Shown) -> str:
+        return f"the query parameter {self._written} {self._values.unmet(self._written, shown)}"
 
 
 class _Values:
@@ -98,12 +109,13 @@ class _Values:
         self._regex: re.Pattern[bytes] | None = wanted.regex
         self._present = wanted.present
         self.key = self._exact, self._regex, self._present
+
+    def unmet(self, name: bytes | str, shown: Shown) -> str:
         if self._exact is not None:
-            self.unmet = f"is not {wanted.exact!r}"
-        elif self._regex is not None:
-            self.unmet = f"does not match {self._regex.pattern.decode('utf-8')!r}"
-        else:
-            self.unmet = "is missing" if self._present else "is there"
+            return f"is not {shown(name, self._exact.decode('utf-8'))!r}"
+        if self._regex is not None:
+            return f"does not match {shown(name, self._regex.pattern.decode('utf-8'))!r}"
+        return "is missing" if self._present else "is there"
 
     def accept(self, values: Sequence[bytes]) -> bool:
         if self._exact is not None:
@@ -119,7 +131,7 @@ class ClientNetworks:
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
         self.key = ("client", frozenset(self._networks))
-        self.unmet = f"the client is not in {' or '.join(map(str, networks))}"
+        self._words = f"the client is not in {' or '.join(map(str, networks))}"
 
     def accepts(self, request: Request) -> bool:
         try:
@@ -129,6 +141,9 @@ class ClientNetworks:
         mapped = getattr(address, "ipv4_mapped", None)
         address = mapped or address
         return any(address in network for network in self._networks)
+
+    def unmet(self, shown: Shown) -> str:
+        return self._words
 
 
 def canonical_host(authority: bytes) -> bytes:

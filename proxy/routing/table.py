@@ -24,7 +24,7 @@ from proxy.errors import REQUEST_PATH, ProxyError
 from proxy.message import Fields
 from proxy.routing.entries import ANY, Entry, Locate, Route, canonical_path, make_entries, make_routes, order_of
 from proxy.routing.explain import explain
-from proxy.routing.match import Methods, Request, canonical_host
+from proxy.routing.match import Methods, Request, Shown, canonical_host
 from proxy.routing.path import has_ambiguous_slash
 
 #: Entries in order: of one path, those of a wider one, and so on.
@@ -253,13 +253,15 @@ class Router:
         return paths
 
     def explain(
-        self, host: bytes, path: bytes, method: bytes, fields: Fields, query: bytes, client: str
+        self, host: bytes, path: bytes, method: bytes, fields: Fields, query: bytes, client: str, shown: Shown
     ) -> list[tuple[Route, str | None]]:
         """Every route in the order in which they count, each with the first reason why it is not the one, or None.
 
         Takes the arguments of `route`.
+
+        @param shown: what may be shown of the values that routes ask for.
         """
-        return explain(self.entries, Request(canonical_host(host), path, method, fields, query, client))
+        return explain(self.entries, Request(canonical_host(host), path, method, fields, query, client), shown)
 
 
 def build(routes: Iterable[wishes.Route], locate: Locate | None = None) -> Router:

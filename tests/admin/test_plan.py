@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from proxy.admin.effective import effective, masked
+from proxy.admin.effective import effective
 from proxy.admin.plan import plan, render
 from proxy.config import load_text
+from proxy.config.veil import masked
 
 OLD = """
 listen: [tcp:8080]

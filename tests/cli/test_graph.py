@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from proxy.cli.graph import as_mermaid, as_text, graph_of
+from proxy.cli.svg import as_svg
 from proxy.cli.terminal import Ink
 from proxy.config import load_text
 from tests.cli.golden import check, said
@@ -36,3 +39,11 @@ def test_no_text_breaks_out_of_a_label() -> None:
     text = 'routes:\n  - {name: a, path: {regex: \'^/"<b>#\'}, respond: 204}\n'
     said = as_mermaid(graph_of(load_text(text, "x.yaml", {})))
     assert "^/#quot;#lt;b#gt;#35;" in said
+
+
+def test_no_secret_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "sec").write_text("hunter2-file")
+    text = "routes:\n  - {path: '/${file:sec}', redirect: 'https://user:hunter2@x/?token=hunter2'}\n"
+    graph = graph_of(load_text(text, str(tmp_path / "x.yaml"), {}))
+    for text in (as_text(graph, Ink(False)), as_mermaid(graph), as_svg(graph)):
+        assert "hunter2" not in text and "https://*** (" in text

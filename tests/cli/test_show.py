@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from proxy import cli
 from proxy.admin.effective import effective
 from proxy.admin.origins import Told, tell
 from proxy.cli.show import render, without_defaults, words
@@ -105,3 +106,12 @@ def test_colors_are_in_the_comments_alone() -> None:
     text = render({"a": Told(1, Position("x", 1, 2)), "b": Told(2, None)}, Ink(True))
     assert [line.partition("#")[0].rstrip()[:4] for line in text.split("\n")] == ["a: 1", "b: 2"]
     assert "\x1b[36m# x:1:2" in text and "\x1b[2m# default" in text
+
+
+def test_a_url_with_a_password_is_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("routes: [{redirect: 'https://user:hunter2@x/?token=hunter2'}]\n")
+    for more in ([], ["--json"]):
+        assert cli.main(["show", str(file), *more]) == 0
+        text = capsys.readouterr().out
+        assert "hunter2" not in text and "https://*** (" in text

@@ -18,7 +18,7 @@ def router(*written: dict[str, Any]) -> Router:
 def reasons(
     table: Router, host: bytes = b"a.b", path: bytes = b"/x/y", method: bytes = b"GET"
 ) -> dict[str, str | None]:
-    said = table.explain(host, path, method, Fields(), b"", "127.0.0.1")
+    said = table.explain(host, path, method, Fields(), b"", "127.0.0.1", lambda name, value: value)
     return {route.name: reason for route, reason in said}
 
 

@@ -217,7 +217,7 @@ def test_the_dictionaries_find_what_a_plain_search_finds(
 ) -> None:
     table = router(*written)
     fields = Fields([(b"a", b"1")]) if with_field else NO_FIELDS
-    said = table.explain(host.encode(), path.encode(), method, fields, b"", "127.0.0.1")
+    said = table.explain(host.encode(), path.encode(), method, fields, b"", "127.0.0.1", lambda name, value: value)
     chosen = [route.name for route, reason in said if reason is None]
     name = found(table, host + path, method, fields)
     assert chosen == ([name] if name else [])
