@@ -5,7 +5,6 @@ Each object gets its collaborators here and nowhere else. Nothing is started: se
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Sequence
 from random import Random
@@ -13,7 +12,6 @@ from typing import Any, NamedTuple
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.web.resource import IResource
 from twisted.web.static import File
 
 from proxy import limits
@@ -21,6 +19,7 @@ from proxy.acme.office import Office
 from proxy.admin.access_log import AccessLog
 from proxy.alarm import Alarm
 from proxy.assemble_acme import office_of, ordered_plans
+from proxy.assemble_apps import Apps, AssemblyError, Files, applications, mount_point
 from proxy.assemble_gates import flat, gates_of
 from proxy.assemble_pools import PoolBuilder, key_rule, successor
 from proxy.config import Config, Loaded
@@ -43,7 +42,7 @@ from proxy.resources.forward import Forward
 from proxy.resources.secure import HttpsRedirect
 from proxy.resources.split import Branch, SplitForward
 from proxy.resources.tree import Root, RouteNode
-from proxy.routing import build
+from proxy.routing import Route, build
 from proxy.tls.certificates import CertificateError
 from proxy.tls.keyring import Keyring
 from proxy.tls.listening import Ordered, response_fields, tls_server
@@ -56,23 +55,12 @@ from proxy.upstream.pool import Pool
 from proxy.wire import RequestLimits
 
 
-class AssemblyError(Exception):
-    """Something the configuration names is not there; `place` is where in it."""
-
-    def __init__(self, place: tuple[str | int, ...], what: str) -> None:
-        super().__init__(what)
-        self.place = place
-
-
 class Listener(NamedTuple):
     """An endpoint to listen on, as it was written, and the site that serves it."""
 
     description: str
     endpoint: IStreamServerEndpoint
     site: ProxySite
-
-
-Apps = dict[tuple[str, bytes], Any]
 
 
 class House(NamedTuple):
@@ -187,19 +175,10 @@ def assemble(
         pools[name] = pool
 
     # The tree: one node for each route, in the order of the file, under one root.
-    apps = applications(config, standing) if apps is None else apps
+    apps = applications(config, standing.apps if standing is not None else None) if apps is None else apps
     targets = Targets(config, pools, forwarding, apps)
     alike: dict[Deadlines, Deadlines] = {}  # of 10,000 routes hardly two differ in these
-    nodes = [
-        RouteNode(
-            route.name,
-            targets.target(route.place, route.wish),
-            [gate for wish in route.wish.gates for gate in gates_of(wish)],
-            alike.setdefault(deadlines := deadlines_of(config.timeouts_of(route.wish)), deadlines),
-            config.body_limit_of(route.wish),
-        )
-        for route in router.routes
-    ]
+    nodes = [node_of(config, route, targets.target(route.place, route.wish), alike) for route in router.routes]
     root = Root(router, nodes)
 
     # Inward: one site for each listener, all with the same tree and the same log.
@@ -218,6 +197,20 @@ def assemble(
         for listener, server in zip(config.listen, servers, strict=True)
     )
     return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings, office)
+
+
+def node_of(
+    config: Config, route: Route, target: Proceed, alike: dict[Deadlines, Deadlines] | None = None
+) -> RouteNode:
+    """The node of one route.
+
+    @param alike: deadlines of other nodes, to be shared.
+    """
+    deadlines = deadlines_of(config.timeouts_of(route.wish))
+    if alike is not None:
+        deadlines = alike.setdefault(deadlines, deadlines)
+    gates = [gate for wish in route.wish.gates for gate in gates_of(wish)]
+    return RouteNode(route.name, target, gates, deadlines, config.body_limit_of(route.wish))
 
 
 class SiteParts(NamedTuple):
@@ -304,37 +297,6 @@ def open_access_log(config: Config, reactor: Any, standing: House | None) -> Acc
         raise AssemblyError(("access_log",), what) from error
 
 
-def applications(config: Config, standing: House | None = None) -> Apps:
-    """What is mounted for `app:`: what the standing house has is kept, with all it knows, the rest is imported now.
-
-    @raise AssemblyError: one of them cannot be had.
-    """
-    known, apps = {} if standing is None else standing.apps, Apps()
-    for place, route in enumerate(config.routes):
-        if route.app is not None:
-            key = route.app.object, mount_point(route)
-            apps[key] = known.get(key) or apps.get(key) or application(place, route.app)
-    return apps
-
-
-def application(place: int, wish: route_wishes.Application) -> Any:
-    """The resource that `app:` of the route at `place` names.
-
-    @raise AssemblyError: it cannot be had.
-    """
-    try:
-        found: Any = importlib.import_module(wish.module)
-        for part in wish.name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {error}") from error
-    if not IResource.providedBy(found) and callable(found):
-        found = found()
-    if not IResource.providedBy(found):
-        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
-    return found
-
-
 class Targets:
     """Builds what stands at the end of a route."""
 
@@ -384,17 +346,3 @@ class Targets:
 
     def _app(self, place: int, wish: route_wishes.Application, route: route_wishes.Route) -> Proceed:
         return Mounted(self._apps[wish.object, mount_point(route)], mount_point(route))
-
-
-class Files(File):
-    """A directory of files whose contents are nobody's business unless named."""
-
-    def directoryListing(self) -> Any:
-        return self.childNotFound
-
-
-def mount_point(route: route_wishes.Route) -> bytes:
-    """The path prefix on which a resource is mounted: that of the route, if it has just one."""
-    paths = route.path or ()
-    prefix = paths[0].prefix if len(paths) == 1 else None
-    return (prefix or "/").encode("ascii")

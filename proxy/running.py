@@ -20,9 +20,10 @@ from proxy.admin.plan import ADDED, REMOVED, Change, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
 from proxy.config.problem import Problem
-from proxy.explain import Question, explain_shortly
+from proxy.explain import explain_shortly, routed
 from proxy.leaving import Leaving
 from proxy.ports import StartError
+from proxy.question import Question
 from proxy.tls.expiry import certificates
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
@@ -104,7 +105,7 @@ class Running:
         except ValueError as error:
             raise Refused(400, {"error": str(error)}) from error
         if look is not None:
-            said["routes"] = await self._service.in_thread(lambda: orjson.Fragment(orjson.dumps(look())))
+            routed(said)["routes"] = await self._service.in_thread(lambda: orjson.Fragment(orjson.dumps(look())))
         return said
 
     async def plan(self, new: Any) -> Any:

@@ -27,7 +27,8 @@ from proxy.admin.control import Refused, control_site
 from proxy.admin.plan import Change
 from proxy.admin.watch import FileWatch
 from proxy.alarm import NEVER
-from proxy.assemble import House, Listener, applications, assemble
+from proxy.assemble import House, Listener, assemble
+from proxy.assemble_apps import applications
 from proxy.config import ConfigError
 from proxy.downstream.site import ProxySite
 from proxy.leaving import Leaving, take_apart
@@ -205,7 +206,7 @@ class ProxyService(Service):
         try:
             self._ports.need_demo(demo_count(loaded))
             with located(loaded):
-                apps = applications(loaded.require(), standing)  # in no thread: they may use the reactor
+                apps = applications(loaded.require(), standing.apps)  # in no thread: they may use the reactor
                 given = (self._ports.demo_addresses, standing, None, apps, examined.pairs)
                 house = await self.in_thread(lambda: assemble(loaded, self._reactor, *given))
             changes = await self.in_thread(lambda: changes_between(standing.loaded, loaded))
@@ -285,10 +286,9 @@ class ProxyService(Service):
         if isinstance(error, Refused):
             log.warn("no reload: {why}", why=error.value)
             return
-        words = str(error)
         self.reloads = Reloads(self.reloads.accepted, self.reloads.refused + 1, brief(error))
         if isinstance(error, ConfigError | StartError):
-            log.error("the reload is refused, the old configuration stays:\n{words}", words=words)
+            log.error("the reload is refused, the old configuration stays:\n{words}", words=str(error))
         else:
             log.failure("the reload failed, the old configuration stays", Failure(error))
 

@@ -10,7 +10,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
 
-from proxy.assemble import AssemblyError, House, assemble
+from proxy.assemble import House, assemble
+from proxy.assemble_apps import AssemblyError
 from proxy.config import load_text
 from proxy.policy.resolution import Answer, Question, Target
 from proxy.upstream.dial import Address
@@ -137,20 +138,6 @@ def test_each_kind_of_target_answers(tmp_path: Path, path: bytes, expected: tupl
     client.says(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
     heard = client.takes()
     assert [part for part in expected if part not in heard] == []
-
-
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("resource:tests.none:Root", "cannot be imported"),
-        ("resource:tests.test_assemble:None_", "cannot be imported"),
-        ("resource:tests.test_assemble:NOT_A_RESOURCE", "is not an IResource"),
-    ],
-)
-def test_an_application_that_is_not_there_stops_the_start_and_says_where_it_is_named(target: str, words: str) -> None:
-    with pytest.raises(AssemblyError, match=words) as failed:
-        Street(f'access_log: false\nroutes:\n  - {{path: /, app: "{target}"}}\n')
-    assert failed.value.place == ("routes", 0, "app")
 
 
 def test_an_access_log_that_cannot_be_opened_stops_the_start(tmp_path: Path) -> None:
@@ -391,16 +378,6 @@ def test_servers_behind_a_name_stay_when_another_line_comes() -> None:
     static = succession.pool.servers[1]
     succession.becomes("servers: [http://api.internal, http://10.0.0.1, http://10.0.0.2]")
     assert succession.pool.servers[:2] == (server, static)
-
-
-def test_applications_are_kept_where_they_are_mounted() -> None:
-    text = "access_log: false\nroutes: [{path: %s, app: 'resource:tests.test_assemble:Root'}]\n"
-    houses = [assemble(load_text(text % "/a", "x.yaml", {}), MemoryReactorClock())]
-    for path in ("/a", "/b"):
-        houses.append(assemble(load_text(text % path, "x.yaml", {}), MemoryReactorClock(), (), houses[-1]))
-    first, second, third = (list(house.apps.values()) for house in houses)
-    assert first == second
-    assert second != third
 
 
 def test_a_log_that_was_opened_for_nothing_is_closed(tmp_path: Path) -> None:

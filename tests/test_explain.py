@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from proxy.assemble import House
 from proxy.cli.reading import offline_house
 from proxy.config import load_text
-from proxy.explain import Question, explain, read
+from proxy.explain import explain
 from proxy.flow.walk import Promise
 from proxy.gates.chain import Proceed
 from proxy.message import Exchange, Fields, Response, ResponseHead
+from proxy.question import Question
 
 TEXT = """\
 upstreams:
@@ -106,26 +105,6 @@ def test_a_gate_that_answers_or_waits() -> None:
     assert said["answer"]["status"] is None and said["answer"]["by"].startswith("the gate headers, once")
 
 
-@pytest.mark.parametrize("header", ["A: b\r\nC: d", "A: b\n"])
-def test_a_question_is_one_request(header: str) -> None:
-    with pytest.raises(ValueError, match="one line"):
-        read(Question("GET", "/", (header,)))
-
-
-def test_what_a_url_says() -> None:
-    head, scheme = read(Question("GET", "https://a.example:8443?b=c"))
-    assert (head.target, head.host, scheme) == (b"/?b=c", b"a.example:8443", b"https")
-    head, scheme = read(Question("GET", "/x", ("Host: b.example",)))
-    assert (head.host, scheme) == (b"b.example", b"http")
-
-
-def test_a_question_in_json() -> None:
-    assert Question.of({"method": "GET", "url": "/"}) == Question("GET", "/")
-    for nonsense in ({}, {"method": "GET"}, {"method": "GET", "url": "/", "headers": 5}):
-        with pytest.raises(ValueError, match="needs `method` and `url`"):
-            Question.of(nonsense)
-
-
 def test_no_secret_of_a_route_is_shown_that_the_client_did_not_send(tmp_path: Path) -> None:
     (tmp_path / "sec").write_text("hunter2-file")
     text = """\
@@ -143,3 +122,52 @@ routes:
     assert "the header Authorization is not '*** (" in str(explain(built, Question("GET", "/cond")))
     mine = explain(built, Question("GET", "/on?my_token=mine"))["answer"]["fields"]
     assert [line.rpartition("?")[2] for line in mine] == ["my_token=mine"]
+
+
+LISTENING = """\
+listen:
+  - {endpoint: "tcp:80", redirect: https}
+  - {endpoint: "tcp:443", tls: internal}
+  - tcp:8080:interface=127.0.0.1
+routes:
+  - {name: api, host: api, upstream: http://127.0.0.1:1}
+"""
+
+
+def test_a_listener_that_redirects_is_told_with_what_comes_of_it() -> None:
+    built = offline_house(load_text(LISTENING, "x.yaml", {}))
+    said = explain(built, Question("GET", "http://api/a?b", ("Host: api",)))
+    assert said["listener"] == {"endpoint": "tcp:80", "scheme": "http", "position": "x.yaml:2:5", "others": []}
+    assert said["answer"]["by"] == "the listener" and said["answer"]["status"] == 308
+    assert said["answer"]["fields"] == ["Location: https://api/a?b"]
+    assert "route" not in said and "routes" not in said
+    then = said["then"]
+    assert then["listener"]["endpoint"] == "tcp:443"
+    assert then["route"]["name"] == "api" and [one["name"] for one in then["routes"]] == ["api"]
+    assert "X-Forwarded-Proto: https" in then["upstream_request"]["fields"]
+
+
+def test_another_listener_is_asked_for_by_its_port_or_its_name() -> None:
+    built = offline_house(load_text(LISTENING, "x.yaml", {}))
+    for question in (
+        Question("GET", "http://api:8080/"),
+        Question("GET", "http://api/", listener="tcp:8080:interface=127.0.0.1"),
+    ):
+        said = explain(built, question)
+        assert said["listener"]["endpoint"] == "tcp:8080:interface=127.0.0.1"
+        assert said["route"]["name"] == "api"
+
+
+def test_a_listener_of_its_own_has_fields_of_its_own() -> None:
+    text = LISTENING.replace("tls: internal", "tls: {issuer: internal, hsts: 1d}")
+    text = text.replace("upstream: http://127.0.0.1:1", "respond: 204")
+    said = explain(offline_house(load_text(text, "x.yaml", {})), Question("GET", "https://api/"))
+    assert any(line.startswith("Strict-Transport-Security: ") for line in said["answer"]["fields"])
+
+
+def test_a_body_that_is_too_large_is_refused_by_its_length() -> None:
+    text = "routes: [{respond: 204, limits: {body: 1KiB}}]\n"
+    built = offline_house(load_text(text, "x.yaml", {}))
+    assert explain(built, Question("POST", "/", ("Content-Length: 1024",)))["answer"]["status"] == 204
+    said = explain(built, Question("POST", "/", ("Content-Length: 1025",)))
+    assert said["answer"]["status"] == 413 and said["route"]["name"] == "*/"

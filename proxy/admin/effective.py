@@ -76,7 +76,7 @@ def scalar(value: Any) -> Any:
     if isinstance(value, Address):
         return value.text
     if isinstance(value, RequestLine):
-        return f"{_word(value.method)} http://{_word(value.host)}{_word(value.target)}"
+        return f"{_word(value.method)} {value.url}"
     if isinstance(value, range):
         return f"{value.start}-{value.stop - 1}" if len(value) > 1 else str(value.start)
     if isinstance(value, bytes | re.Pattern | IPv4Network | IPv6Network):

@@ -7,6 +7,7 @@ the program exits with 2, as argparse does. Each is imported when it is asked fo
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import signal
 import sys
@@ -69,7 +70,10 @@ def _about_files(commands: _Commands[argparse.ArgumentParser]) -> None:
         "words", nargs="+", metavar="FILE METHOD URL", help="with --live, FILE may be left out"
     )
     explain.add_argument("-H", "--header", action="append", default=[], metavar="'NAME: VALUE'", help="may be repeated")
-    explain.add_argument("--from", dest="client", default="127.0.0.1", metavar="IP", help="default: 127.0.0.1")
+    explain.add_argument(
+        "--from", dest="client", type=_address, default="127.0.0.1", metavar="IP", help="default: 127.0.0.1"
+    )
+    explain.add_argument("--listener", default="", metavar="ENDPOINT", help="default: by scheme and port of the URL")
     explain.add_argument("--all", action="store_true", help="list every route that was rejected, however many")
     explain.add_argument("--live", action="store_true", help="ask the running proxy, with the health of this moment")
     _json(explain)
@@ -146,6 +150,13 @@ def _add(
     parser = commands.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.", epilog=epilog)
     parser.set_defaults(command=command)
     return parser
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _file(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,7 @@ def explain(arguments: argparse.Namespace) -> int:
         from proxy.cli.control import Control
 
         question = {"method": method, "url": url, "headers": arguments.header, "client": arguments.client}
+        question |= {"listener": arguments.listener} if arguments.listener else {}
         said = Control.of_file(arguments.admin, file).post("/explain", question)
     else:
         said = _offline(str(file), method, url, arguments)
@@ -32,17 +33,17 @@ def explain(arguments: argparse.Namespace) -> int:
         say_json(said)
     else:
         say(render(said, ink(), live=arguments.live, everything=arguments.all))
-    return 0 if "route" in said else 1
+    return 0 if "route" in said.get("then", said) else 1
 
 
 def _offline(file: str, method: str, url: str, arguments: argparse.Namespace) -> Any:
     from proxy.cli.reading import offline_house, read
-    from proxy.explain import Question
     from proxy.explain import explain as ask
+    from proxy.question import Question
 
     house = offline_house(read(file))
     try:
-        return ask(house, Question(method, url, tuple(arguments.header), arguments.client))
+        return ask(house, Question(method, url, tuple(arguments.header), arguments.client, arguments.listener))
     except ValueError as error:
         raise Stop(f"reverseproxy explain: {error}", 2) from error
 
@@ -53,7 +54,7 @@ def render(said: dict[str, Any], colors: Ink, *, live: bool = False, everything:
     @param live: it comes from a running proxy, so the state of servers means something.
     @param everything: list every route that was rejected, however many.
     """
-    lines = [*_request(said["request"], colors)]
+    lines = [*_request(said["request"], colors), *_listener(said.get("listener"), colors)]
     if "routes" in said:
         lines += _routes(said, colors, everything)
     if "gates" in said:
@@ -74,6 +75,8 @@ def render(said: dict[str, Any], colors: Ink, *, live: bool = False, everything:
     for title in ("deadlines", "limits"):
         if title in said:
             lines += [_title(title, colors), *_in_force(said[title], colors)]
+    if "then" in said:
+        lines += ["", render(said["then"], colors, live=live, everything=everything)]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -88,6 +91,15 @@ def _request(request: dict[str, Any], colors: Ink) -> list[str]:
     if "path" in request:
         lines.append(f"  host {request['host']}, path {request['path']}")
     return lines
+
+
+def _listener(said: dict[str, Any] | None, colors: Ink) -> list[str]:
+    if said is None:
+        return []
+    if said["endpoint"] is None:
+        return [f"  no listener speaks {said['scheme']}: judged as if one did"]
+    others = f", like {' and '.join(said['others'])}: --listener names one" if said["others"] else ""
+    return [f"  listener {said['endpoint']}{others}  {colors(said['position'], 'dim')}".rstrip()]
 
 
 def _routes(said: dict[str, Any], colors: Ink, everything: bool) -> list[str]:
@@ -167,7 +179,10 @@ def _answer(said: dict[str, Any], colors: Ink) -> list[str]:
     hue = "green" if status is not None and status < 400 else "red"
     words = colors(str(status), hue, "bold") if status is not None else colors("not known", "yellow")
     lines = [_title("answer", colors) + f"  {words}  by {answer['by']}"]
-    if "target" in said and answer["by"] == "the route":
+    if answer["by"] == "the listener":
+        listener = said["listener"]
+        lines[0] += f" {listener['endpoint']}: redirect  {colors(listener['position'], 'dim')}"
+    elif "target" in said and answer["by"] == "the route":
         lines[0] += f": {said['target']['kind']}  {colors(said['target']['position'], 'dim')}"
     if "reason" in answer:
         detail = f": {answer['detail']}" if answer["detail"] else ""

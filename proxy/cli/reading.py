@@ -36,14 +36,16 @@ def offline_house(loaded: Loaded) -> House:
     """
     from twisted.internet.task import Clock
 
-    from proxy.assemble import AssemblyError, assemble
+    from proxy.assemble import assemble
+    from proxy.assemble_apps import AssemblyError
     from proxy.upstream.dial import Address
 
     config = loaded.require()
     demo = [Address("127.0.0.1", 0)] * (config.demo.servers if config.demo is not None else 0)
     quiet = config.model_copy(update={"listen": (), "access_log": None})
     try:
-        return assemble(replace(loaded, config=quiet), Clock(), demo)
+        house = assemble(replace(loaded, config=quiet), Clock(), demo)
     except AssemblyError as error:
         problem = loaded.problem_at(error.place, "assembly", str(error), error=True)
         raise Stop(render([problem], color=ink(sys.stderr).on)) from error
+    return house._replace(loaded=loaded)

@@ -11,20 +11,19 @@ from proxy.cli.terminal import Ink, ink, say, say_json
 if TYPE_CHECKING:
     from proxy.config import Loaded
     from proxy.config.expectations import RouteTest
-    from proxy.routing.rehearse import Failure
+    from proxy.rehearse import Failure
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Run the route tests of a configuration file."""
-    from proxy.accept import redirect_location
     from proxy.config.veil import Veil
+    from proxy.rehearse import failures
     from proxy.routing import build
-    from proxy.routing.rehearse import failures
 
     loaded = read(arguments.file)
     config = loaded.require()
-    router = build(config.routes, loaded.position)
-    found = [(place, one, tuple(failures(one, router, redirect_location))) for place, one in enumerate(config.tests)]
+    unmet = failures(loaded, build(config.routes, loaded.position))
+    found = [(place, one, faults) for place, (one, faults) in enumerate(zip(config.tests, unmet, strict=True))]
     failed = sum(bool(faults) for _, _, faults in found)
     veil = Veil(loaded.secrets)
     if arguments.json:
@@ -66,7 +65,7 @@ def request_words(test: RouteTest) -> str:
     from proxy.config.veil import Veil
 
     line, veil = test.request.line, Veil()
-    words = [line.method.decode(), f"http://{line.host.decode()}{line.target.decode()}"]
+    words = [line.method.decode(), line.url]
     for name, values in test.request.headers.items():
         shown = [veil.over(value.decode("utf-8", "replace"), veil.covers(name, "")) for value in values]
         words += [f"-H '{name.decode()}: {value}'" for value in shown]

@@ -52,6 +52,15 @@ def parse_endpoint(description: object) -> str:
     return description
 
 
+def port_of(endpoint: str) -> int | None:
+    """The TCP port that a valid description names; None where it names none."""
+    kind, *arguments = _split(endpoint)
+    if kind not in ("tcp", "tcp6"):
+        return None
+    named = [argument.partition("=") for argument in arguments]
+    return next(int(value if equals else name) for name, equals, value in named if not equals or name == "port")
+
+
 def _split(description: str) -> list[str]:
     """The parts between colons; a backslash takes the next character as it is."""
     return [re.sub(r"\\(.)", r"\1", part) for part in re.split(r"(?<!\\):", description)]

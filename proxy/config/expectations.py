@@ -10,28 +10,25 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.config.values import FieldName, FieldValue, OneOrMany, ShortWish, StrictInt, StrictStr, Wish, shown, wrong
 
-_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (https?)://([^/?#\s@]*)(/[^#\s]*|\?[^#\s]*|)\Z")
+_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (https?://[^/?#\s@]*(?:/[^#\s]*|\?[^#\s]*|))\Z")
 
 
 class RequestLine(NamedTuple):
     """What `GET http://host/path?query` asks for.
 
-    @ivar host: the authority, with its port.
-    @ivar target: path and query; the path is never empty.
+    @ivar url: as it is written.
     """
 
     method: bytes
-    host: bytes
-    target: bytes
+    url: str
 
 
 def _request_line(value: Any) -> RequestLine:
     match = _LINE.match(value) if isinstance(value, str) else None
     if match is None:
         raise wrong("request", f"{shown(value)} is not a request", "write for example GET http://host/path")
-    method, _, host, target = match.groups()
-    target = target if target.startswith("/") else f"/{target}"
-    return RequestLine(method.encode("ascii"), host.encode("utf-8"), target.encode("utf-8"))
+    method, url = match.groups()
+    return RequestLine(method.encode("ascii"), url)
 
 
 def _client(value: Any) -> str:

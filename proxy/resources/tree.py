@@ -6,7 +6,7 @@ the exchange. Under a stock `twisted.web.server.Site` the same nodes render stoc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.web.resource import IResource
@@ -70,7 +70,7 @@ class Root:
 
     isLeaf = False
 
-    def __init__(self, router: Router, nodes: Sequence[RouteNode]) -> None:
+    def __init__(self, router: Router, nodes: Sequence[RouteNode] | Mapping[int, RouteNode]) -> None:
         self.router = router
         self.nodes = nodes
 

@@ -4,7 +4,6 @@ from proxy.routing.entries import Route, named
 from proxy.routing.lint import lint
 from proxy.routing.match import canonical_host
 from proxy.routing.path import normalize
-from proxy.routing.rehearse import path_after, rehearse
 from proxy.routing.table import Router, build
 
-__all__ = ["Route", "Router", "build", "canonical_host", "lint", "named", "normalize", "path_after", "rehearse"]
+__all__ = ["Route", "Router", "build", "canonical_host", "lint", "named", "normalize"]

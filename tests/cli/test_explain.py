@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proxy import cli
 from proxy.cli.explain import render
+from proxy.cli.reading import offline_house
 from proxy.cli.terminal import Ink
-from tests.cli.golden import GOLDEN, check, said
+from proxy.config import load_text
+from proxy.explain import explain as ask
+from proxy.question import Question
+from proxy.rehearse import rehearse
+from proxy.routing import build
+from tests.cli.golden import ENVIRONMENT, GOLDEN, check, said
 
 WWW, API = "https://www.shop.example", "https://api.shop.example"
 
@@ -143,6 +151,71 @@ def test_what_cannot_be_a_request_is_said_so(capsys: pytest.CaptureFixture[str])
     assert "exit code 2" in said(["explain", "shop.yaml", "GET", "/", "-H", "A: b\r\nC: d"], capsys)
 
 
+def test_a_client_that_is_no_address_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", "shop.yaml", "GET", "/", "--from", "notanip"])
+    assert ended.value.code == 2
+    assert "'notanip' does not appear to be an IPv4 or IPv6 address" in capsys.readouterr().err
+
+
+LISTENING = """\
+listen: [{endpoint: "tcp:80", redirect: https}, {endpoint: "tcp:443", tls: internal}]
+routes: [{name: api, host: api, respond: 204}]
+"""
+
+
+def test_a_listener_that_redirects_says_so_and_what_https_would_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.yaml").write_text(LISTENING)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["explain", "x.yaml", "GET", "http://api/a"]) == 0
+    text = capsys.readouterr().out
+    first, then = text.split("\n\nGET https://api/a  from 127.0.0.1\n")
+    assert "answer  308  by the listener tcp:80: redirect  x.yaml:1:10\n  Location: https://api/a" in first
+    assert "  listener tcp:443  x.yaml:1:49\n\nroute  api" in then and "answer  204  by the route" in then
+    assert cli.main(["explain", "x.yaml", "GET", "/", "--listener", "tcp:81"]) == 2
+    assert "there is no listener tcp:81" in capsys.readouterr().err
+
+
 def test_a_faulty_file_is_not_explained(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(["explain", "../../config/golden/unknown_key.yaml", "GET", "/"], capsys)
     assert "unknown key `lisen`" in text and text.endswith("exit code 1\n")
+
+
+def expectation(name: str, said: dict[str, Any]) -> dict[str, Any]:
+    """A route test that expects of a request what `explain` says about it."""
+    method, url, *more = REQUESTS[name]
+    request: dict[str, Any] = {"line": f"{method} {url if '://' in url else f'http://localhost{url}'}", "headers": {}}
+    for option, value in zip(more[::2], more[1::2], strict=True):
+        if option == "--from":
+            request["client"] = value
+        else:
+            field, _, text = value.partition(": ")
+            request["headers"].setdefault(field, []).append(text)
+    test: dict[str, Any] = {"request": request}
+    if "route" in said:
+        test["route"] = said["route"]["name"]
+    if "upstream_request" in said:
+        test["path"] = said["upstream_request"]["line"].split(" ")[1].partition("?")[0]
+        test["upstream"] = said["upstreams"][0]["name"]
+    if "answer" in said:
+        test["status"] = said["answer"]["status"]
+        test["headers"] = dict(reversed([line.split(": ", 1) for line in said["answer"]["fields"]]))
+    return test
+
+
+def test_a_route_test_that_expects_what_explain_says_passes() -> None:
+    """For every request above, as both send it on the same way."""
+    text = (GOLDEN / "shop.yaml").read_text().partition("\ntests:\n")[0]
+    house = offline_house(load_text(text, "shop.yaml", ENVIRONMENT))
+    tests = []
+    for name, (method, url, *more) in REQUESTS.items():
+        options = list(zip(more[::2], more[1::2], strict=True))
+        headers = tuple(value for option, value in options if option == "-H")
+        question = Question(method, url, headers, dict(options).get("--from", "127.0.0.1"))
+        tests.append(expectation(name, ask(house, question)))
+    loaded = load_text(f"{text}\ntests: {json.dumps(tests)}\n", "shop.yaml", ENVIRONMENT)
+    found = rehearse(loaded, build(loaded.require().routes, loaded.position))
+    assert [problem.message for problem in found] == []
+    assert len(loaded.require().tests) == len(REQUESTS)

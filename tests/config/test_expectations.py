@@ -7,17 +7,10 @@ from proxy.config.expectations import RequestLine, RouteTest, TestRequest
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("GET http://a.example/x?y=z", RequestLine(b"GET", b"a.example", b"/x?y=z")),
-        ("POST https://a:8443", RequestLine(b"POST", b"a:8443", b"/")),
-        ("GET http://a?q", RequestLine(b"GET", b"a", b"/?q")),
-        ("GET http:///x", RequestLine(b"GET", b"", b"/x")),
-        ("GET http://[::1]/", RequestLine(b"GET", b"[::1]", b"/")),
-    ],
+    "url", ["http://a.example/x?y=z", "https://a:8443", "http://a?q", "http:///x", "http://[::1]/"]
 )
-def test_request_lines(line: str, expected: RequestLine) -> None:
-    assert TestRequest.model_validate(line).line == expected
+def test_request_lines(url: str) -> None:
+    assert TestRequest.model_validate(f"POST {url}").line == RequestLine(b"POST", url)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_short_forms() -> None:
     )
     assert short.demo is not None
     assert short.demo.servers == 3
-    assert short.tests[0].request.line.host == b"a"
+    assert short.tests[0].request.line == (b"GET", "http://a/")
     assert short.tests[0].request.client == "127.0.0.1"
 
 
