@@ -13,6 +13,7 @@ from proxy.cli.terminal import Ink, ink, say
 if TYPE_CHECKING:
     from proxy.config import Loaded
     from proxy.config.gates import Gate
+    from proxy.config.model import Listener
     from proxy.config.upstreams import Upstream
     from proxy.config.veil import Veil
     from proxy.routing import Route
@@ -45,11 +46,27 @@ class Way(NamedTuple):
     targets: tuple[tuple[Pool, str], ...]
 
 
-class Graph(NamedTuple):
-    """Everything that is drawn. A pool that several routes use is the same one for all."""
+class Entry(NamedTuple):
+    """One listener.
 
-    listeners: tuple[str, ...]
+    @ivar words: what it does beyond plain HTTP: `TLS`, or `redirects to https`.
+    @ivar serves: whether requests come to the routes from here.
+    """
+
+    endpoint: str
+    words: str = ""
+    serves: bool = True
+
+
+class Graph(NamedTuple):
+    """Everything that is drawn. A pool that several routes use is the same one for all.
+
+    @ivar unused: upstreams that no route leads to.
+    """
+
+    entries: tuple[Entry, ...]
     ways: tuple[Way, ...]
+    unused: tuple[Pool, ...] = ()
 
 
 def graph(arguments: argparse.Namespace) -> int:
@@ -76,14 +93,25 @@ def graph_of(loaded: Loaded) -> Graph:
     pools = {name: _pool(name, upstream) for name, upstream in config.upstreams.items()}
     routes = dict.fromkeys(entry.route for entry in router.entries)
     ways = tuple(_way(route, pools) for route in routes)
-    graph: Graph = _veiled(Graph(tuple(listener.endpoint for listener in config.listen), ways), Veil(loaded.secrets))
+    used = {pool.name for way in ways for pool, _ in way.targets if pool.kind == "upstream"}
+    unused = tuple(pool for name, pool in pools.items() if name not in used)
+    graph: Graph = _veiled(Graph(tuple(map(_entry, config.listen)), ways, unused), Veil(loaded.secrets))
     return graph
+
+
+def _entry(listener: Listener) -> Entry:
+    if listener.redirect is not None:
+        port = "" if listener.redirect == 443 else f":{listener.redirect}"
+        return Entry(listener.endpoint, f"redirects to https{port}", False)
+    return Entry(listener.endpoint, "TLS" if listener.tls is not None else "")
 
 
 def _veiled(part: Any, veil: Veil) -> Any:
     """`part` of a graph, without what nobody may see."""
     if isinstance(part, str):
         return veil.within(part)
+    if isinstance(part, bool):
+        return part
     items = [_veiled(item, veil) for item in part]
     return type(part)(*items) if hasattr(part, "_fields") else tuple(items)
 
@@ -154,7 +182,10 @@ def _regex(pattern: re.Pattern[bytes]) -> str:
 
 def as_text(drawn: Graph, colors: Ink) -> str:
     """The graph as a tree of lines."""
-    lines = [f"{colors('listen', 'dim')} {colors(endpoint, 'bold')}" for endpoint in drawn.listeners]
+    lines = [
+        f"{colors('listen', 'dim')} {colors(entry.endpoint, 'bold')}" + (f"  {entry.words}" if entry.words else "")
+        for entry in drawn.entries
+    ]
     said: set[str] = set()
     for at, way in enumerate(drawn.ways):
         last = at == len(drawn.ways) - 1
@@ -162,6 +193,9 @@ def as_text(drawn: Graph, colors: Ink) -> str:
         head = f"{colors(way.name, 'bold', 'cyan')}  {way.takes}  {colors(way.position, 'dim')}"
         lines.append(("└─ " if last else "├─ ") + head)
         lines += [("   " if last else "│  ") + line for line in _below(way, said, colors)]
+    if drawn.unused:
+        nowhere = Way("", "", "", (), tuple((pool, "") for pool in drawn.unused))
+        lines += ["", colors("no route leads to", "dim"), *_below(nowhere, said, colors)]
     return "\n".join(lines)
 
 
@@ -188,10 +222,12 @@ def as_mermaid(drawn: Graph) -> str:
     """The graph for Mermaid, which many wikis and code hosts draw: https://mermaid.js.org/syntax/flowchart.html."""
     lines = ["flowchart LR"]
     pools: dict[Pool, str] = {}
-    lines += [f'  l{at}(["{_label(endpoint)}"])' for at, endpoint in enumerate(drawn.listeners)]
+    for at, entry in enumerate(drawn.entries):
+        words = f"<br>{_label(entry.words)}" if entry.words else ""
+        lines.append(f'  l{at}(["{_label(entry.endpoint)}{words}"])')
     for at, way in enumerate(drawn.ways):
         lines.append(f'  r{at}["{_label(way.name)}<br>{_label(way.takes)}"]')
-        lines += [f"  l{number} --> r{at}" for number in range(len(drawn.listeners))]
+        lines += [f"  l{number} --> r{at}" for number, entry in enumerate(drawn.entries) if entry.serves]
         last = f"r{at}"
         for number, gate in enumerate(way.gates):
             lines.append(f'  {last} --> g{at}_{number}{{{{"{_label(gate)}"}}}}')
@@ -201,6 +237,8 @@ def as_mermaid(drawn: Graph) -> str:
                 pools[pool] = f"p{len(pools)}"
                 lines += _mermaid_pool(pool, pools[pool])
             lines.append(f"  {last} -->{f'|{share}|' if share else ''} {pools[pool]}")
+    for at, pool in enumerate(drawn.unused):
+        lines += [*_mermaid_pool(pool, f"u{at}"), f"  style u{at} stroke-dasharray: 4 3"]
     return "\n".join(lines)
 
 

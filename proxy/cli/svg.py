@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -45,7 +46,7 @@ def _style() -> str:
   .name {{ font-size: 13px; font-weight: 600; }} .words, .share {{ font-size: 11px; }}
   .share {{ paint-order: stroke; stroke-width: 5; }}
   .column {{ font-size: 11px; letter-spacing: 1.3px; }}
-  .edge {{ fill: none; stroke-width: 1.5; }} rect {{ stroke-width: 1.25; }}
+  .edge {{ fill: none; stroke-width: 1.5; }} rect {{ stroke-width: 1.25; }} .unused {{ stroke-dasharray: 4 3; }}
   {colors(0)}
   @media (prefers-color-scheme: dark) {{ {colors(1)} }}
 """
@@ -76,9 +77,10 @@ class _Drawing:
         self._drawn = drawn
         self._edges: list[str] = []
         self._boxes: list[str] = []
-        self._pools = list(dict.fromkeys(pool for way in drawn.ways for pool, _ in way.targets))
+        used = dict.fromkeys(pool for way in drawn.ways for pool, _ in way.targets)
+        self._pools = [*used, *drawn.unused]
         widths = (
-            max((_width(endpoint) for endpoint in drawn.listeners), default=0.0),
+            max((max(_width(one.endpoint), _width(one.words, _SMALL)) for one in drawn.entries), default=0.0),
             max((max(_width(way.name), _width(way.takes, _SMALL)) for way in drawn.ways), default=0.0),
             max((_chips(way) for way in drawn.ways), default=0.0),
             max((max(_width(pool.name), _width(_words(pool), _SMALL)) for pool in self._pools), default=0.0),
@@ -133,20 +135,23 @@ class _Drawing:
         return last
 
     def _targets(self, rows: list[float], ends: list[_Box]) -> float:
-        """Draw pools and servers, each as near to the middle of its routes as there is room; the lowest edge."""
+        """Draw pools and servers, each as near to the middle of its routes as there is room, those that no route leads
+        to below all others; the lowest edge."""
         users: dict[Pool, list[tuple[int, str]]] = {}
         for at, way in enumerate(self._drawn.ways):
             for pool, share in way.targets:
                 users.setdefault(pool, []).append((at, share))
-        wanted = sorted(self._pools, key=lambda pool: sum(rows[at] for at, _ in users[pool]) / len(users[pool]))
+        middles = {pool: sum(rows[at] for at, _ in ways) / len(ways) for pool, ways in users.items()}
+        wanted = sorted(self._pools, key=lambda pool: middles.get(pool, math.inf))
         top = _HEAD
         x, width = self._columns[3]
         for pool in wanted:
             height = max(_BOX, len(pool.servers) * (_CHIP + _GAP / 2) - _GAP / 2)
-            middle = max(top + height / 2, sum(rows[at] for at, _ in users[pool]) / len(users[pool]))
+            middle = max(top + height / 2, middles.get(pool, 0.0))
             kind = pool.kind if pool.kind == "upstream" else "answer"
+            kind += "" if pool in users else " unused"
             box = self._box(kind, _Box(x, middle, width, _BOX), pool.name, _words(pool), f"{pool.kind} {pool.name}")
-            for at, share in users[pool]:
+            for at, share in users.get(pool, ()):
                 self._edge(ends[at], box, share)
             self._servers(pool, box, middle - height / 2)
             top = middle + height / 2 + _GAP
@@ -163,12 +168,15 @@ class _Drawing:
     def _listeners(self, rows: list[float]) -> None:
         x, width = self._columns[0]
         middle = (rows[0] + rows[-1]) / 2 if rows else _HEAD
-        top = max(_HEAD + _BOX / 2, middle - _ROW * (len(self._drawn.listeners) - 1) / 2)
-        boxes = [
-            self._box("listener", _Box(x, top + at * _ROW, width, _CHIP + 4), endpoint, "", endpoint)
-            for at, endpoint in enumerate(self._drawn.listeners)
-        ]
-        # Every listener leads to every route: where there are several, they meet in one point first.
+        top = max(_HEAD + _BOX / 2, middle - _ROW * (len(self._drawn.entries) - 1) / 2)
+        boxes = []
+        for at, entry in enumerate(self._drawn.entries):
+            place = _Box(x, top + at * _ROW, width, _BOX if entry.words else _CHIP + 4)
+            box = self._box("listener", place, entry.endpoint, entry.words, entry.endpoint)
+            boxes += [box] if entry.serves else []
+        if not boxes:
+            return
+        # Every listener that serves leads to every route: where there are several, they meet in one point first.
         meeting = _Box(x + width + _BETWEEN / 2, (boxes[0].middle + boxes[-1].middle) / 2, 0, 0)
         for box in boxes[1:] and boxes:
             self._edge(box, meeting)

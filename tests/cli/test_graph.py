@@ -47,3 +47,30 @@ def test_no_secret_is_drawn(tmp_path: Path) -> None:
     graph = graph_of(load_text(text, str(tmp_path / "x.yaml"), {}))
     for text in (as_text(graph, Ink(False)), as_mermaid(graph), as_svg(graph)):
         assert "hunter2" not in text and "https://*** (" in text
+
+
+LISTENING = """\
+listen: [{endpoint: "tcp:80", redirect: https}, {endpoint: "tcp:443", tls: internal}]
+upstreams: {spare: {servers: [http://127.0.0.1:1, http://127.0.0.1:2]}}
+routes: [{name: a, respond: 204}]
+"""
+
+
+def test_a_listener_that_redirects_leads_to_no_route() -> None:
+    assert drawn(LISTENING).startswith("listen tcp:80  redirects to https\nlisten tcp:443  TLS\n")
+    graph = graph_of(load_text(LISTENING, "x.yaml", {}))
+    text = as_mermaid(graph)
+    assert 'l0(["tcp:80<br>redirects to https"])' in text and 'l1(["tcp:443<br>TLS"])' in text
+    assert "l1 --> r0" in text and "l0 -->" not in text
+    picture = as_svg(graph)
+    assert "redirects to https" in picture and ">TLS<" in picture
+    assert picture.count('class="edge"') == 1 + 1 + 2, "to the route, to its answer, to two servers"
+
+
+def test_an_upstream_without_a_route_is_drawn_apart() -> None:
+    assert drawn(LISTENING).endswith(
+        "\n\nno route leads to\n└─ upstream spare  round_robin\n   ├─ http://127.0.0.1:1\n   └─ http://127.0.0.1:2"
+    )
+    graph = graph_of(load_text(LISTENING, "x.yaml", {}))
+    assert "style u0 stroke-dasharray" in as_mermaid(graph)
+    assert 'class="upstream unused"' in as_svg(graph)
