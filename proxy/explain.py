@@ -122,11 +122,12 @@ class _Telling:
 
     def _listener(self) -> dict[str, Any]:
         way_in, listener = self._journey.entrance, self._journey.listener
-        position = self._house.loaded.position(("listen", way_in.place or 0))
+        loaded = self._house.loaded
+        position = loaded.position(("listen", way_in.place or 0))
         return {
             "endpoint": listener.endpoint if listener is not None else None,
             "scheme": _text(way_in.scheme),
-            "position": str(position) if listener is not None and position.file else "",
+            "position": str(position) if listener is not None and not loaded.told_where else "",
             "others": list(way_in.others),
         }
 

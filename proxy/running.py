@@ -19,7 +19,7 @@ from proxy.admin.effective import effective
 from proxy.admin.plan import ADDED, REMOVED, Change, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
-from proxy.config.problem import Problem
+from proxy.config.report import as_json
 from proxy.explain import explain_shortly, routed
 from proxy.leaving import Leaving
 from proxy.ports import StartError
@@ -113,6 +113,8 @@ class Running:
         if not isinstance(new, Mapping) or not {"listen", "routes", "upstreams"} <= set(new):
             raise Refused(400, {"error": "send an effective configuration, as `reverseproxy show --json` prints it"})
         loaded = self._house().loaded
+        if loaded.told_where:  # as a reload would, which listens where the command line says
+            new = {**new, "listen": shown(loaded)["listen"]}
         changes = await self._service.in_thread(lambda: plan(shown(loaded), new))
         return {"changes": [change.as_json() for change in touched(changes, self._house())]}
 
@@ -121,7 +123,8 @@ class Running:
         try:
             changes = await self._service.reload()
         except ConfigError as error:
-            raise Refused(409, {"problems": [as_json(problem) for problem in error.problems]}) from error
+            problems = [as_json(problem) | {"text": problem.render()} for problem in error.problems]
+            raise Refused(409, {"problems": problems}) from error
         except StartError as error:
             raise Refused(409, {"error": str(error)}) from error
         return {"changes": [change.as_json() for change in changes]}
@@ -205,17 +208,3 @@ def _touches(change: Change, house: House) -> str:
         in_flight = sum(server.in_flight for server in house.pools[change.name].servers)
         return f"{in_flight} exchanges in flight end as they began" if in_flight else ""
     return ""
-
-
-def as_json(problem: Problem) -> dict[str, Any]:
-    """A problem for programs, and as text for people."""
-    return {
-        "severity": problem.severity,
-        "code": problem.code,
-        "message": problem.message,
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "hint": problem.hint,
-        "text": problem.render(),
-    }

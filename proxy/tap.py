@@ -132,7 +132,7 @@ def listening_on(examined: Examined, endpoints: list[str]) -> Examined:
         listeners = tuple(Listener.model_validate({"endpoint": endpoint}) for endpoint in endpoints)
     except ValidationError as error:
         raise ListenError(error.errors()[0]["msg"]) from error
-    loaded = replace(examined.loaded, config=config.model_copy(update={"listen": listeners}))
+    loaded = replace(examined.loaded, config=config.model_copy(update={"listen": listeners}), told_where=True)
     return examined._replace(loaded=loaded)
 
 

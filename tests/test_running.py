@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,14 @@ def test_connections_stay_at_a_listener_unless_it_begins_or_ends_to_speak_tls() 
         "1 client connections stay",
         "1 client connections drain",
     ]
+
+
+def test_listeners_of_the_command_line_stay_whatever_a_file_says() -> None:
+    service = Service()
+    assert service.house is not None
+    service.house = service.house._replace(loaded=replace(service.house.loaded, told_where=True))
+    new = shown(load_text(TEXT.replace("8080", "8081"), "x.yaml", {}))
+    assert result(Running(service).plan(orjson.loads(orjson.dumps(new, default=str)))) == {"changes": []}
 
 
 def test_nothing_is_touched_where_nobody_is() -> None:

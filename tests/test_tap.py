@@ -159,3 +159,11 @@ def test_what_fails_in_an_unknown_way_is_not_laid_to_the_command_line(
     monkeypatch.setattr(tap, "examine", fails)
     with pytest.raises(ValueError, match="nobody has thought of this"):
         tap.makeService(options("--config", str(config)))
+
+
+def test_a_configuration_knows_that_it_was_told_where_to_listen(tmp_path: Path) -> None:
+    config = tmp_path / "x.yaml"
+    config.write_text("routes: [{path: /, respond: 204}]\n")
+    found = tap.examine(str(config), {})
+    assert not tap.listening_on(found, []).loaded.told_where
+    assert tap.listening_on(found, ["tcp:1"]).loaded.told_where

@@ -15,7 +15,7 @@ from proxy.admin.words import written
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 #: What has names of its own, and by which key each item is known.
-_NAMED = {"listen": "endpoint", "routes": "name", "tests": None, "upstreams": None}
+_NAMED = {"listen": "endpoint", "routes": "name", "upstreams": None}
 _ORDER = "order"
 
 

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
-from proxy.cli.reading import read
-from proxy.cli.terminal import Stop, ink, say, say_json
+from proxy.cli.reading import faultless, read
+from proxy.cli.terminal import Stop, complain, ink, say, say_json
+
+if TYPE_CHECKING:
+    from proxy.config import Problem
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Say what a new configuration would change; nothing is done."""
+    """Say what a new configuration would change; nothing is done. 1 where a reload would refuse it."""
+    from proxy.accept import examine
     from proxy.admin.effective import effective
     from proxy.admin.plan import plan as compare
+    from proxy.config.report import as_json
 
     if len(arguments.files) > 2:
         raise Stop("reverseproxy plan: one file, to compare with the running proxy, or two", 2)
-    loaded = read(arguments.files[-1])
+    examined = examine(arguments.files[-1], os.environ)
+    loaded = faultless(examined.loaded, arguments.files[-1])
+    faults = [problem for problem in examined.problems if problem.severity == "error"]
     new = effective(loaded.require(), loaded.secrets)
     if len(arguments.files) == 1:
         from proxy.cli.control import Control
 
-        site = Control.find(arguments.admin, loaded.require())
-        print_changes(site.post("/plan", new), as_json=arguments.json)
-        return 0
-    before = read(arguments.files[0])
-    changes = compare(effective(before.require(), before.secrets), new)
-    print_changes({"changes": [change.as_json() for change in changes]}, as_json=arguments.json)
-    return 0
+        said = Control.find(arguments.admin, loaded.require()).post("/plan", new)
+    else:
+        before = read(arguments.files[0])
+        said = {"changes": [one.as_json() for one in compare(effective(before.require(), before.secrets), new)]}
+    if arguments.json:
+        say_json(said | {"problems": [as_json(problem) for problem in faults]})
+    else:
+        print_changes(said, as_json=False)
+        _refuse(arguments.files[-1], faults)
+    return 1 if faults else 0
+
+
+def _refuse(file: str, faults: list[Problem]) -> None:
+    """Say why a reload would not take the file, if it would not."""
+    from proxy.config.report import render, summary
+
+    if faults:
+        complain(render(faults, color=ink(sys.stderr).on))
+        complain(f"{file}: {summary(faults)}: a reload would refuse this")
 
 
 def print_changes(said: dict[str, Any], *, as_json: bool) -> None:

@@ -21,7 +21,11 @@ def read(file: str, environ: Mapping[str, str] | None = None) -> Loaded:
 
     @raise Stop: it has some; all of them are told.
     """
-    loaded = load(file, os.environ if environ is None else environ)
+    return faultless(load(file, os.environ if environ is None else environ), file)
+
+
+def faultless(loaded: Loaded, file: str) -> Loaded:
+    """The same of what came out of `file` already."""
     if loaded.errors:
         text = render(loaded.errors, color=ink(sys.stderr).on)
         raise Stop(f"{text}\n{file}: {summary(loaded.errors)}")

@@ -29,11 +29,13 @@ class Loaded:
 
     @ivar config: the configuration, None where any of `problems` is an error.
     @ivar problems: in the order of the file.
+    @ivar told_where: the listeners are those of the command line, whatever the file says.
     """
 
     config: Config | None
     problems: tuple[Problem, ...]
     tree: Tree
+    told_where: bool = False
 
     @property
     def errors(self) -> tuple[Problem, ...]:

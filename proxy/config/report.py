@@ -15,7 +15,7 @@ Format = Literal["text", "json", "github", "sarif"]
 def render(problems: Sequence[Problem], form: Format = "text", *, color: bool = False) -> str:
     """All of `problems`, "" where there are none (except as JSON, which is always a list). No line end at the end."""
     if form == "json":
-        return json.dumps([_as_json(problem) for problem in problems], indent=2, ensure_ascii=False)
+        return json.dumps([as_json(problem) for problem in problems], indent=2, ensure_ascii=False)
     if form == "sarif":
         return json.dumps(_as_sarif(problems), indent=2, ensure_ascii=False)
     if form == "github":
@@ -31,7 +31,8 @@ def summary(problems: Iterable[Problem]) -> str:
     return ", ".join(words) or "no problems"
 
 
-def _as_json(problem: Problem) -> dict[str, str | int]:
+def as_json(problem: Problem) -> dict[str, str | int]:
+    """A problem for programs."""
     return {
         "severity": problem.severity,
         "code": problem.code,

@@ -79,6 +79,13 @@ def test_items_of_a_list_come_and_go_one_by_one() -> None:
     assert "servers: [{" in render(plan(shown(OLD), shown(turned))), "another order is another list"
 
 
+def test_route_tests_that_change_are_changes() -> None:
+    before = OLD + "tests: [{request: GET http://x/a, route: api}]\n"
+    after = OLD + "tests: [{request: GET https://x/a, route: api}, {request: GET http://x/b, status: 404}]\n"
+    said = render(plan(shown(before), shown(after)))
+    assert said.startswith("~ setting tests\n") and "GET https://x/a" in said and "status: 404" in said
+
+
 def test_what_was_not_there_is_nothing() -> None:
     new = OLD.replace("path: /api,", "path: /api, limits: {body: 1MiB},")
     assert "limits.body: nothing -> 1MiB" in render(plan(shown(OLD), shown(new)))

@@ -55,3 +55,26 @@ def test_a_faulty_file_is_no_plan(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_three_files_are_too_many(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "a", "b", "c"]) == 2
+
+
+REFUSED = """\
+listen: {endpoint: "tcp:443", tls: {certificates: [{cert: none.crt, key: none.key}]}}
+routes: [{name: a, respond: 204}]
+tests: [{request: GET https://x/, status: 200}]
+"""
+
+
+def test_what_a_reload_would_refuse_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "old.yaml").write_text("routes: [{name: a, respond: 200}]\n")
+    (tmp_path / "new.yaml").write_text(REFUSED)
+    files = [str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]
+    assert cli.main(["plan", *files]) == 1
+    said = capsys.readouterr()
+    assert "~ route a\n    respond.status: 200 -> 204" in said.out
+    assert "none.crt" in said.err and "expected the status 200, got 204" in said.err
+    assert said.err.endswith("new.yaml: 2 errors: a reload would refuse this\n")
+    assert cli.main(["plan", *files, "--json"]) == 1
+    value = json.loads(capsys.readouterr().out)
+    assert [problem["code"] for problem in value["problems"]] == ["certificate", "test-failed"]
+    assert cli.main(["plan", files[0], files[0], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"changes": [], "problems": []}
