@@ -16,7 +16,7 @@ from twisted.web.static import File
 
 from proxy import limits
 from proxy.acme.office import Office
-from proxy.admin.access_log import AccessLog
+from proxy.admin.access_log import AccessLog, no_access_log
 from proxy.alarm import Alarm
 from proxy.assemble_acme import office_of, ordered_plans
 from proxy.assemble_apps import Apps, AssemblyError, Files, applications, mount_point
@@ -293,8 +293,7 @@ def open_access_log(config: Config, reactor: Any, standing: House | None) -> Acc
     try:
         return AccessLog(reactor, config.access_log)
     except OSError as error:
-        what = f"the access log {config.access_log} cannot be opened: {error.strerror}"
-        raise AssemblyError(("access_log",), what) from error
+        raise AssemblyError(("access_log",), no_access_log(config.access_log, error)) from error
 
 
 class Targets:

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.web.resource import IResource
 from twisted.web.static import File
 
-from proxy.config import Config
+from proxy.config import Config, Loaded, Problem
 from proxy.config import routes as route_wishes
 
 #: What is mounted for `app:`, by its name and the path on which it is mounted.
@@ -21,6 +21,10 @@ class AssemblyError(Exception):
     def __init__(self, place: tuple[str | int, ...], what: str) -> None:
         super().__init__(what)
         self.place = place
+
+    def problem(self, loaded: Loaded) -> Problem:
+        """The same with file, line and column: one code for it, whoever finds it out."""
+        return loaded.problem_at(self.place, "missing", str(self), error=True)
 
 
 def applications(config: Config, standing: Apps | None = None) -> Apps:
@@ -41,17 +45,33 @@ def application(place: int, wish: route_wishes.Application) -> Any:
 
     @raise AssemblyError: it cannot be had.
     """
+    found = imported(place, wish)
+    if not IResource.providedBy(found):
+        found = found()
+    if not IResource.providedBy(found):
+        raise _no_resource(place, wish)
+    return found
+
+
+def imported(place: int, wish: route_wishes.Application) -> Any:
+    """What `app:` of the route at `place` names: a resource, or what is to be called for one. Its module is run.
+
+    @raise AssemblyError: it cannot be imported, or is neither.
+    """
     try:
         found: Any = importlib.import_module(wish.module)
         for part in wish.name.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {error}") from error
-    if not IResource.providedBy(found) and callable(found):
-        found = found()
-    if not IResource.providedBy(found):
-        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
+    except Exception as error:  # a module may fail with anything while it is run
+        name = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise AssemblyError(("routes", place, "app"), f"`{wish.object}` cannot be imported: {name}{error}") from error
+    if not IResource.providedBy(found) and not callable(found):
+        raise _no_resource(place, wish)
     return found
+
+
+def _no_resource(place: int, wish: route_wishes.Application) -> AssemblyError:
+    return AssemblyError(("routes", place, "app"), f"`{wish.object}` is not an IResource, nor does it make one")
 
 
 class Files(File):

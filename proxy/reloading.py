@@ -58,7 +58,7 @@ def located(loaded: Loaded) -> Iterator[None]:
     try:
         yield
     except AssemblyError as error:
-        raise ConfigError((loaded.problem_at(error.place, "missing", str(error), error=True),)) from error
+        raise ConfigError((error.problem(loaded),)) from error
 
 
 @contextmanager

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from proxy.accept import Examined, examine
+from proxy.assemble_apps import applications
+from proxy.config import ConfigError
+from proxy.reloading import located
 
 
 def examined(tmp_path: Path, text: str) -> Examined:
@@ -55,3 +58,39 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     found = examine(tmp_path / "none.yaml", {})
     assert not found.usable
     assert "none.yaml" in str(found.problems[0])
+
+
+def test_what_a_start_would_find_out_is_found_ahead_with_the_code_of_a_reload(tmp_path: Path) -> None:
+    (tmp_path / "breaks_when_imported.py").write_text("raise RuntimeError('not here')\n")
+    text = f"""\
+access_log: {tmp_path}/none/log
+routes:
+  - {{path: /a, app: "resource:no_such_module:x"}}
+  - {{path: /b, app: "resource:breaks_when_imported:x"}}
+  - {{path: /c, app: "resource:os:sep"}}
+  - {{path: /d, app: "resource:twisted.web.resource:Resource"}}
+  - {{path: /, respond: 204}}
+"""
+    assert examined(tmp_path, text).usable, "whoever starts finds it out by itself"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        found = examine(tmp_path / "site.yaml", {}, ahead=True)
+    assert not found.usable
+    assert [(problem.code, problem.line) for problem in found.problems] == [("missing", line) for line in (1, 3, 4, 5)]
+    log, none, broken, no_resource = (problem.message for problem in found.problems)
+    assert log == f"the access log {tmp_path}/none/log cannot be opened: No such file or directory"
+    assert "No module named 'no_such_module'" in none and "RuntimeError: not here" in broken
+    assert "`resource:os:sep` is not an IResource" in no_resource
+    with pytest.raises(ConfigError) as failed, located(found.loaded):
+        applications(found.loaded.require())
+    assert failed.value.problems == (found.problems[1],)
+
+
+def test_a_log_that_can_be_opened_is_not_made_ahead(tmp_path: Path) -> None:
+    text = f"access_log: {tmp_path}/log\nroutes: [{{path: /, respond: 204}}]\n"
+    examined(tmp_path, text)
+    assert examine(tmp_path / "site.yaml", {}, ahead=True).usable
+    assert not (tmp_path / "log").exists()
+    (tmp_path / "log").mkdir()
+    [problem] = examine(tmp_path / "site.yaml", {}, ahead=True).problems
+    assert problem.message.endswith("cannot be opened: Is a directory")

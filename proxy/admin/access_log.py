@@ -6,11 +6,13 @@ descriptor. Credentials are never logged: neither cookies nor authorization fiel
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -25,6 +27,27 @@ FLUSH_SECONDS = 0.5
 FLUSH_BYTES = 64 * 1024
 # What waits for a disk that does not take it; then lines are dropped and counted.
 PENDING_BYTES = 8 * 1024 * 1024
+
+
+def probe(path: str) -> None:
+    """Look whether a log at `path` could be opened, without making one.
+
+    @raise OSError: it could not.
+    """
+    file = Path(path)
+    if path == "stdout":
+        return
+    if file.exists():
+        os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK))
+    elif not file.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    elif not os.access(file.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+def no_access_log(path: str, error: OSError) -> str:
+    """Why there is none, in words."""
+    return f"the access log {path} cannot be opened: {error.strerror}"
 
 
 class AccessLog:

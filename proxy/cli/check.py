@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 
 from proxy.cli.terminal import ink, say
 
@@ -13,8 +14,10 @@ def check(arguments: argparse.Namespace) -> int:
     from proxy.accept import examine
     from proxy.config.report import render, summary
 
-    problems = examine(arguments.file, os.environ).problems
-    failed = any(arguments.strict or problem.severity == "error" for problem in problems)
+    problems = examine(arguments.file, os.environ, ahead=True).problems
+    if arguments.strict:
+        problems = tuple(replace(problem, severity="error") for problem in problems)
+    failed = any(problem.severity == "error" for problem in problems)
     text = render(problems, arguments.format, color=arguments.format == "text" and ink().on)
     if text:
         say(text)

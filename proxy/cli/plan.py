@@ -23,7 +23,7 @@ def plan(arguments: argparse.Namespace) -> int:
 
     if len(arguments.files) > 2:
         raise Stop("reverseproxy plan: one file, to compare with the running proxy, or two", 2)
-    examined = examine(arguments.files[-1], os.environ)
+    examined = examine(arguments.files[-1], os.environ, ahead=True)
     loaded = faultless(examined.loaded, arguments.files[-1])
     faults = [problem for problem in examined.problems if problem.severity == "error"]
     new = effective(loaded.require(), loaded.secrets)

@@ -50,6 +50,5 @@ def offline_house(loaded: Loaded) -> House:
     try:
         house = assemble(replace(loaded, config=quiet), Clock(), demo)
     except AssemblyError as error:
-        problem = loaded.problem_at(error.place, "assembly", str(error), error=True)
-        raise Stop(render([problem], color=ink(sys.stderr).on)) from error
+        raise Stop(render([error.problem(loaded)], color=ink(sys.stderr).on)) from error
     return house._replace(loaded=loaded)

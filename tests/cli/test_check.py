@@ -48,6 +48,26 @@ def test_check_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert result["ruleId"] == "unknown-key"
 
 
+def test_strict_makes_errors_of_warnings_in_every_format(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(DOUBTFUL)
+    said = {}
+    for form in ("text", "json", "github", "sarif"):
+        assert cli.main(["check", "--strict", "--format", form, str(file)]) == 1
+        said[form] = capsys.readouterr().out
+    assert ": error: " in said["text"] and said["text"].endswith(f"{file}: 1 error\n")
+    assert [problem["severity"] for problem in json.loads(said["json"])] == ["error"]
+    assert said["github"].startswith("::error file=")
+    [result] = json.loads(said["sarif"])["runs"][0]["results"]
+    assert result["level"] == "error"
+
+
+def test_check_finds_what_a_start_would_refuse(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("access_log: /no/such/dir/log\nroutes:\n  - {app: 'resource:no_such_module:x'}\n")
+    assert cli.main(["check", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert "the access log /no/such/dir/log cannot be opened" in said and "No module named 'no_such_module'" in said
+
+
 def test_check_reads_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text("routes:\n  - respond: ${A_STATUS}\n")
     assert cli.main(["check", str(file)]) == 1
