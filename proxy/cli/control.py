@@ -9,11 +9,13 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from proxy.cli.reading import read
-from proxy.cli.terminal import Stop
+from proxy.cli.terminal import Stop, complain
+from proxy.config import load, load_admin
+from proxy.config.report import summary
 
 if TYPE_CHECKING:
     from proxy.config import Config
+    from proxy.config.admin import Admin
 
 TOKEN_VARIABLE = "REVERSEPROXY_ADMIN_TOKEN"
 # A reload waits for health checks and the like; that the proxy answers at all is known much sooner.
@@ -76,11 +78,15 @@ class Control:
 
         @raise Stop: the configuration has none.
         """
+        if asked is None and config is not None and config.admin is None:
+            raise Stop("the configuration has no control site: add `admin: true` to it, or name one with --admin")
+        return cls._at(asked, config.admin if config is not None else None)
+
+    @classmethod
+    def _at(cls, asked: str | None, admin: Admin | None) -> Control:
         token = os.environ.get(TOKEN_VARIABLE, "")
-        if asked is None and config is not None:
-            if config.admin is None:
-                raise Stop("the configuration has no control site: add `admin: true` to it, or name one with --admin")
-            asked, token = config.admin.listen, token or config.admin.token or ""
+        if asked is None and admin is not None:
+            asked, token = admin.listen, token or admin.token or ""
         if asked is None:
             from proxy.config.admin import default_endpoint
 
@@ -91,8 +97,16 @@ class Control:
 
     @classmethod
     def of_file(cls, asked: str | None, file: str | None) -> Control:
-        """The same, where a file may be named."""
-        return cls.find(asked, read(file).require() if file is not None and asked is None else None)
+        """The same, where a file may be named. If it is faulty, the proxy that runs is there all the same: it is found by
+        what the file says of the control site, or else in the usual place."""
+        if file is None or asked is not None:
+            return cls.find(asked)
+        loaded = load(file, os.environ)
+        if loaded.config is not None:
+            return cls.find(None, loaded.config)
+        site = cls._at(None, load_admin(file, os.environ))
+        complain(f"{file}: {summary(loaded.errors)}; asking the control site at {site._where}")
+        return site
 
     def get(self, path: str) -> Any:
         """The JSON value of a page."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from proxy.config import problem
+from proxy.config.admin import Admin, switched
 from proxy.config.document import Tree, scalar_value
 from proxy.config.include import read_text, with_includes
 from proxy.config.interpolate import interpolate
@@ -21,6 +23,9 @@ from proxy.config.problem import ConfigError, Position, Problem
 from proxy.config.references import check_references
 from proxy.config.resolve import gate_paths, resolve
 from proxy.config.translate import note_errors
+
+# The key `admin` with what stands below it, in a file that is no YAML elsewhere.
+_ADMIN = re.compile(r"^admin[ \t]*:.*(?:\n(?:[ \t#].*)?)*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +143,25 @@ def _validate(tree: Tree, data: Any) -> Config | None:
         note_errors(tree, error, Config)
         return None
     return None if tree.problems else resolve(tree, config)
+
+
+def load_admin(path: str | Path, environ: Mapping[str, str]) -> Admin | None:
+    """What the file at `path` says of the control site, whatever is wrong with all else in it: the proxy that runs is
+    there, and is to be asked about it. None where that cannot be made out, or there is none.
+    """
+    text = read_text(Path(path))
+    if isinstance(text, Problem):
+        return None
+    tree = Tree()
+    root = tree.compose(text, str(path))
+    if root is None and (alone := _ADMIN.search(text)) is not None:
+        root = tree.compose(alone[0], str(path))
+    if not isinstance(root, yaml.MappingNode) or "admin" not in tree.pairs(root):
+        return None
+    said = switched(_data(tree, tree.pairs(root)["admin"][1], environ))
+    for wish in (said, {"listen": said["listen"]} if isinstance(said, dict) and "listen" in said else None):
+        try:
+            return None if wish is None else Admin.model_validate(wish)
+        except ValidationError:
+            continue  # without a token that is none, there is still a place
+    return None

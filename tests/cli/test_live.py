@@ -48,7 +48,7 @@ class Stub:
                   "differences": [{"path": "backlog", "old": 1, "new": 2}], "touches": "4 client connections stay"}
         return {"changes": [change]}
     def drain(self, asked):
-        return {}
+        return {"connections": 0}
     async def renew(self, wish):
         return {"certificates": []}
     async def reload(self):
@@ -194,6 +194,24 @@ def test_reload(config: str, unix: Site, capsys: pytest.CaptureFixture[str]) -> 
     )
     assert cli.main(["reload", config, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["problems"][0]["message"] == "wrong"
+
+
+@pytest.mark.parametrize("fault", ["lisen: 1\n", "listen: [\n"])
+def test_a_faulty_file_leads_to_the_proxy_that_runs(
+    fault: str, config: str, unix: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(config)
+    file.write_text(f"admin: '{unix.endpoint}'\nroutes: [{{respond: 204}}]\n{fault}")
+    note = f"{file}: 1 error; asking the control site at {unix.where}\n"
+    assert cli.main(["status", config]) == 0
+    assert capsys.readouterr().err == note
+    unix.word.write_text("refuse")
+    assert cli.main(["reload", config]) == 1
+    assert capsys.readouterr().err == note + (
+        "x.yaml:1:1: error: wrong\nrefused: the old configuration stays in force\n"
+    )
+    assert cli.main(["drain", "--config", config]) == 0
+    assert cli.main(["explain", "--live", config, "GET", "/"]) == 0
 
 
 def test_over_tcp_a_change_needs_the_token(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from proxy import limits
-from proxy.config import Config, ConfigError, Position, load, load_text
+from proxy.config import Config, ConfigError, Position, load, load_admin, load_text
 from proxy.config.problem import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -141,3 +141,35 @@ def test_ten_thousand_routes_are_counted_in_seconds_not_in_minutes() -> None:
     loaded = load_text(lines(10_000), "x.yaml", {})
     assert loaded.problems == ()
     assert len(loaded.require().routes) == 10_001
+
+
+@pytest.mark.parametrize(
+    ("text", "listen", "token"),
+    [
+        (
+            "admin: {listen: unix:/x, token: 0123456789abcdef}\nroutes: [{pth: 1}]\n",
+            "unix:/x:mode=600",
+            "0123456789abcdef",
+        ),
+        ("admin: unix:/x\nroutes: [\n", "unix:/x:mode=600", None),
+        ("routes: [\nadmin:\n  listen: unix:/x\n\n  token: ${TOKEN}\nlisten: }\n", "unix:/x:mode=600", "f" * 16),
+        ("admin: {listen: unix:/x, token: short}\n", "unix:/x:mode=600", None),
+        ("admin: {listen: unix:/x, token: '${file:none}'}\n", "unix:/x:mode=600", None),
+    ],
+)
+def test_of_a_faulty_file_the_control_site_is_still_found(
+    tmp_path: Path, text: str, listen: str, token: str | None
+) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    found = load_admin(tmp_path / "x.yaml", {"TOKEN": "f" * 16})
+    assert found is not None
+    assert (found.listen, found.token or None) == (listen, token)
+
+
+@pytest.mark.parametrize(
+    "text", ["routes: [\n", "admin: [\n", "admin: tcp:80\n", "admin: {lisen: unix:/x}\n", "admin: false\n", "- a\n", ""]
+)
+def test_or_it_is_not(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    assert load_admin(tmp_path / "x.yaml", {}) is None
+    assert load_admin(tmp_path / "none.yaml", {}) is None
