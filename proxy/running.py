@@ -16,7 +16,7 @@ from proxy.acme.storage import StorageError
 from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
-from proxy.admin.plan import ADDED, REMOVED, Change, plan
+from proxy.admin.plan import ADDED, REMOVED, Change, is_effective, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
 from proxy.config.report import as_json
@@ -110,7 +110,7 @@ class Running:
 
     async def plan(self, new: Any) -> Any:
         """What `new`, an effective configuration, would change, and which live connections it would touch."""
-        if not isinstance(new, Mapping) or not {"listen", "routes", "upstreams"} <= set(new):
+        if not is_effective(new):
             raise Refused(400, {"error": "send an effective configuration, as `reverseproxy show --json` prints it"})
         loaded = self._house().loaded
         if loaded.told_where:  # as a reload would, which listens where the command line says

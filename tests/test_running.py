@@ -151,9 +151,14 @@ def test_a_plan_says_which_connections_it_touches() -> None:
         ("removed", "listener", "1 client connections drain"),
         ("changed", "upstream", "1 exchanges in flight end as they began"),
     ]
-    for wrong in (None, [], {"listen": []}):
-        with pytest.raises(Refused):
+    whole = {"listen": [], "routes": [], "upstreams": {}}
+    for wrong in (
+        None, [], {"listen": []}, {"listen": 1, "routes": 2, "upstreams": 3}, whole | {"listen": [1]},
+        whole | {"routes": [{}]}, whole | {"routes": {}}, whole | {"upstreams": []},
+    ):  # fmt: skip
+        with pytest.raises(Refused) as refused:
             result(Running(service).plan(wrong))
+        assert refused.value.status == 400
 
 
 def test_connections_stay_at_a_listener_unless_it_begins_or_ends_to_speak_tls() -> None:

@@ -17,7 +17,9 @@ come with JSON, which no form can send.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -30,7 +32,6 @@ from twisted.web.server import NOT_DONE_YET, Site
 log = Logger()
 
 BODY_BYTES = 64 * 1024 * 1024
-_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is no error of ours
@@ -62,8 +63,6 @@ class ControlPage(Resource):
     @param allowed: whether the request may do this.
     """
 
-    isLeaf = True
-
     def __init__(
         self, method: bytes, answer: Callable[[Any], Any], allowed: Callable[[Any], bool], local: Callable[[Any], bool]
     ) -> None:
@@ -73,10 +72,13 @@ class ControlPage(Resource):
         self._allowed = allowed
         self._local = local
 
+    def getChild(self, path: bytes, request: Any) -> Resource:
+        return NoPage(self._local)
+
     def render(self, request: Any) -> Any:
         request.setHeader(b"Cache-Control", b"no-store")
         if not self._local(request):
-            return say(request, 421, {"error": "this Host is not the proxy's control site"})
+            return misdirected(request)
         method = b"GET" if request.method == b"HEAD" else request.method
         if method != self._method:
             request.setHeader(b"Allow", self._method)
@@ -104,6 +106,51 @@ class ControlPage(Resource):
             return orjson.loads(request.content.read(BODY_BYTES) or b"null")
         except orjson.JSONDecodeError as error:
             raise Refused(400, {"error": f"not JSON: {error}"}) from error
+
+
+class NoPage(Resource):
+    """Where there is nothing."""
+
+    def __init__(self, local: Callable[[Any], bool]) -> None:
+        super().__init__()
+        self._local = local
+
+    def getChild(self, path: bytes, request: Any) -> Resource:
+        return self
+
+    def render(self, request: Any) -> bytes:
+        request.setHeader(b"Cache-Control", b"no-store")
+        return say(request, 404, {"error": "there is no such page"}) if self._local(request) else misdirected(request)
+
+
+class Contents(Resource):
+    """Pages by name, and nothing else."""
+
+    def __init__(self, local: Callable[[Any], bool], pages: Mapping[bytes, Resource]) -> None:
+        super().__init__()
+        self._local = local
+        for name, page in pages.items():
+            self.putChild(name, page)
+
+    def getChild(self, path: bytes, request: Any) -> Resource:
+        return NoPage(self._local)
+
+    def render(self, request: Any) -> bytes:
+        return NoPage(self._local).render(request)
+
+
+def is_local(host: str) -> bool:
+    """Whether the value of a Host field names this machine, in a way that DNS has no say in."""
+    name = re.sub(r":[0-9]*\Z", "", host.lower()).removesuffix(".")
+    try:
+        return name == "localhost" or ipaddress.ip_address(re.sub(r"\A\[(.*)\]\Z", r"\1", name)).is_loopback
+    except ValueError:
+        return False
+
+
+def misdirected(request: Any) -> bytes:
+    """The answer to those who mean somebody else."""
+    return say(request, 421, {"error": "this Host is not the proxy's control site"})
 
 
 def say(request: Any, status: int, value: Any) -> bytes:
@@ -148,20 +195,19 @@ def control_site(control: Control, reactor: Any, *, unix: bool, token: bytes | N
         return True
 
     def local(request: Any) -> bool:
-        host = request.requestHeaders.getRawHeaders(b"host", [b""])[0].decode("latin-1").lower()
-        return unix or host.rpartition(":")[0] in _LOCAL or host in _LOCAL
+        return unix or is_local(request.requestHeaders.getRawHeaders(b"host", [b""])[0].decode("latin-1"))
 
-    root = Resource()
-    root.putChild(b"status", ControlPage(b"GET", lambda _: control.status(), anybody, local))
-    root.putChild(b"config", ControlPage(b"GET", lambda _: control.config(), anybody, local))
-    root.putChild(b"explain", ControlPage(b"POST", control.explain, anybody, local))
-    root.putChild(b"plan", ControlPage(b"POST", control.plan, anybody, local))
-    root.putChild(b"reload", ControlPage(b"POST", lambda _: control.reload(), may_change, local))
-    root.putChild(b"drain", ControlPage(b"POST", control.drain, may_change, local))
-    root.putChild(b"reopen", ControlPage(b"POST", lambda _: control.reopen(), may_change, local))
-    acme = Resource()
-    acme.putChild(b"renew", ControlPage(b"POST", control.renew, may_change, local))
-    root.putChild(b"acme", acme)
+    pages = {
+        b"status": ControlPage(b"GET", lambda _: control.status(), anybody, local),
+        b"config": ControlPage(b"GET", lambda _: control.config(), anybody, local),
+        b"explain": ControlPage(b"POST", control.explain, anybody, local),
+        b"plan": ControlPage(b"POST", control.plan, anybody, local),
+        b"reload": ControlPage(b"POST", lambda _: control.reload(), may_change, local),
+        b"drain": ControlPage(b"POST", control.drain, may_change, local),
+        b"reopen": ControlPage(b"POST", lambda _: control.reopen(), may_change, local),
+        b"acme": Contents(local, {b"renew": ControlPage(b"POST", control.renew, may_change, local)}),
+    }
+    root = Contents(local, pages)
     return _QuietSite(root, reactor=reactor)
 
 

@@ -63,6 +63,20 @@ class Change(NamedTuple):
         }
 
 
+def is_effective(value: Any) -> bool:
+    """Whether `value`, sent by anybody, has the form of an effective configuration, as far as plans need it."""
+    if not isinstance(value, Mapping) or not set(_NAMED) <= set(value):
+        return False
+    return all(
+        isinstance(value[kind], Mapping) if key is None else _is_list_by(value[kind], key)
+        for kind, key in _NAMED.items()
+    )
+
+
+def _is_list_by(items: Any, key: str) -> bool:
+    return isinstance(items, list) and all(isinstance(item, Mapping) and key in item for item in items)
+
+
 def plan(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """Every change that leads from `old` to `new`, both as `effective` gives them."""
     changes = [

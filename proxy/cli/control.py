@@ -97,8 +97,8 @@ class Control:
 
     @classmethod
     def of_file(cls, asked: str | None, file: str | None) -> Control:
-        """The same, where a file may be named. If it is faulty, the proxy that runs is there all the same: it is found by
-        what the file says of the control site, or else in the usual place."""
+        """The same, where a file may be named. If it is faulty, the proxy that runs is there all the same: by what the
+        file says of the control site, or else in the usual place."""
         if file is None or asked is not None:
             return cls.find(asked)
         loaded = load(file, os.environ)

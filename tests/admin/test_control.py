@@ -155,12 +155,25 @@ def test_what_is_no_question(line: str, fields: tuple[str, ...], body: bytes, st
     assert Street().ask(line, *fields, body=body)[0] == status
 
 
+@pytest.mark.parametrize("line", ["GET /", "GET /status/x", "GET /status/x/y", "POST /acme", "GET /acme/x/y", "GET /x"])
+def test_where_nothing_is_the_answer_is_json_as_well(line: str) -> None:
+    assert Street().ask(line, JSON) == (404, {"error": "there is no such page"})
+    assert Street().ask(line, JSON, host="evil.example")[0] == 421
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [
         ("localhost", 200),
         ("127.0.0.1:9180", 200),
         ("[::1]:9180", 200),
+        ("[::1]", 200),
+        ("127.0.0.2:9180", 200),
+        ("localhost.:9180", 200),
+        ("LOCALHOST.", 200),
+        ("127.0.0.1.", 200),
+        ("192.0.2.1:9180", 421),
+        ("", 421),
         ("evil.example", 421),
         ("localhost.evil.example:9180", 421),
     ],
