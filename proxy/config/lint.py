@@ -13,11 +13,11 @@ import yaml
 
 from proxy.config.document import Tree
 from proxy.config.gates import Gate
+from proxy.config.lint_regexes import lint_regexes
 from proxy.config.lint_secrets import lint_secrets
 from proxy.config.lint_upstreams import lint_upstreams
 from proxy.config.model import Config
 from proxy.config.problem import Path
-from proxy.config.regex import may_explode
 from proxy.config.resolve import gate_paths
 from proxy.config.routes import Route
 from proxy.config.veil import SECRET_FIELDS
@@ -82,49 +82,6 @@ def _strips_nothing(tree: Tree, config: Config) -> None:
 
 def _is_below(path: str, prefix: str) -> bool:
     return path == "/" or path == prefix or path.startswith(prefix + "/") or prefix.startswith(path.rstrip("/") + "/")
-
-
-def _regexes(tree: Tree, config: Config) -> None:
-    for place, route in enumerate(config.routes):
-        where: Path = ("routes", place)
-        for number, host in enumerate(route.host or ()):
-            if host.regex is not None:
-                _one_regex(tree, host.regex, (*where, "host", number, "regex"))
-                _anchors(tree, host.regex, (*where, "host", number, "regex"), both=True)
-        for number, path in enumerate(route.path or ()):
-            if path.regex is not None:
-                _one_regex(tree, path.regex, (*where, "path", number, "regex"))
-                _anchors(tree, path.regex, (*where, "path", number, "regex"), both=False)
-        for key, values in (("headers", route.headers), ("query", route.query)):
-            for name, value in values.items():
-                if value.regex is not None:
-                    text = name.decode("ascii") if isinstance(name, bytes) else name
-                    _one_regex(tree, value.regex, (*where, key, text, "regex"))
-        for at, gate in _gates(tree, place, route):
-            if gate.rewrite is not None:
-                _one_regex(tree, gate.rewrite.regex, (*at, "rewrite", "regex"))
-
-
-def _one_regex(tree: Tree, regex: re.Pattern[bytes], path: Path) -> None:
-    if may_explode(regex.pattern.decode("utf-8")):
-        message = "this regular expression may take exponential time: it repeats a repetition"
-        _warn(
-            tree, "regex-backtracking", message, path, "make the inner or the outer repetition possessive: `++`, `*+`"
-        )
-
-
-def _anchors(tree: Tree, regex: re.Pattern[bytes], path: Path, *, both: bool) -> None:
-    pattern = regex.pattern
-    begins, ends = pattern.startswith((b"^", b"\\A", b"(?i)^")), pattern.endswith((b"$", b"\\Z"))
-    if not begins or (both and not ends):
-        what = "begins with `^` and ends with `$`" if both else "begins with `^`"
-        _warn(
-            tree,
-            "regex-unanchored",
-            "this regular expression fits anywhere in the text",
-            path,
-            f"one that {what} does not",
-        )
 
 
 def _secrets(tree: Tree, config: Config) -> None:
@@ -195,6 +152,6 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, lint_upstreams, _strips_nothing, _regexes, _secrets, lint_secrets, _no_effect, _trust, _timeouts,
+    _unused, lint_upstreams, _strips_nothing, lint_regexes, _secrets, lint_secrets, _no_effect, _trust, _timeouts,
     _directories,
 )  # fmt: skip

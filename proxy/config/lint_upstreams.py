@@ -9,6 +9,7 @@ import yaml
 from proxy.config.document import Tree
 from proxy.config.model import Config
 from proxy.config.problem import Path
+from proxy.config.resolve import upstream_place
 from proxy.config.upstreams import Upstream
 
 
@@ -37,10 +38,7 @@ class _Asked:
 
     def place(self, *keys: str | int) -> Path:
         """Where `keys` stand: in the upstream itself, or in the defaults."""
-        own = self.tree.node(("upstreams", self.name))
-        if isinstance(own, yaml.MappingNode) and str(keys[0]) in self.tree.pairs(own):
-            return ("upstreams", self.name, *keys)
-        return ("defaults", "upstream", *keys)
+        return upstream_place(self.tree, self.name, *keys)
 
 
 _Say = Callable[..., None]

@@ -84,6 +84,14 @@ def _expanded(gates: Sequence[Gate], named: Mapping[str, Sequence[Gate]]) -> Ite
             yield from _expanded(named[gate.use], named)
 
 
+def upstream_place(tree: Tree, name: str, *keys: str | int) -> problem.Path:
+    """Where what the upstream `name` has under `keys` is written: in the upstream itself, or in the defaults."""
+    own = tree.node(("upstreams", name))
+    if isinstance(own, yaml.MappingNode) and str(keys[0]) in tree.pairs(own):
+        return ("upstreams", name, *keys)
+    return ("defaults", "upstream", *keys)
+
+
 def gate_paths(tree: Tree, path: problem.Path) -> Iterator[problem.Path]:
     """Where the gates of the list at `path` are written, one path for each gate that `resolve` leaves there."""
     node = tree.node(path)
