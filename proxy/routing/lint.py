@@ -9,7 +9,6 @@ from proxy.config.memory import collector_paused
 from proxy.message import Fields
 from proxy.routing.entries import Entry, Route, canonical_path
 from proxy.routing.explain import path_fits
-from proxy.routing.match import Methods
 from proxy.routing.path import normalize
 from proxy.routing.table import Router
 
@@ -112,13 +111,8 @@ def _covers(earlier: Entry, entry: Entry) -> bool:
         wide, narrow = canonical_path(earlier.path.prefix), canonical_path(path.prefix)
         if wide != b"/" and wide.endswith(b"/") and not narrow.startswith(wide):
             return False
-    keys = {condition.key for condition in entry.route.conditions}
-    methods = {method for one in entry.route.conditions if isinstance(one, Methods) for method in one.methods}
-    for condition in earlier.route.conditions:
-        wider = isinstance(condition, Methods) and methods and methods <= condition.methods
-        if condition.key not in keys and not wider:
-            return False
-    return True
+    narrow_ones = entry.route.conditions
+    return all(any(wide.covers(narrow) for narrow in narrow_ones) for wide in earlier.route.conditions)
 
 
 def _loops(loaded: Loaded, router: Router) -> Iterator[Problem]:

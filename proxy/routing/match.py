@@ -43,9 +43,8 @@ class Condition(Protocol):
     def unmet(self, shown: Shown) -> str:
         """Why it was rejected, in words that follow the name of the route."""
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Two conditions with the same key accept the same requests."""
+    def covers(self, other: Condition) -> bool:
+        """Whether this accepts every request that `other` accepts, as far as that can be told."""
 
 
 class Methods:
@@ -55,7 +54,6 @@ class Methods:
         self.methods = frozenset(method.encode("ascii") for method in methods)
         if b"GET" in self.methods:
             self.methods |= {b"HEAD"}
-        self.key = ("methods", self.methods)
         self._words = f"the method is not {' or '.join(methods)}"
 
     def accepts(self, request: Request) -> bool:
@@ -63,6 +61,9 @@ class Methods:
 
     def unmet(self, shown: Shown) -> str:
         return self._words
+
+    def covers(self, other: Condition) -> bool:
+        return isinstance(other, Methods) and other.methods <= self.methods
 
 
 class HeaderValue:
@@ -72,13 +73,15 @@ class HeaderValue:
         self.name = name.lower()
         self._written = name
         self._values = _Values(wanted)
-        self.key = ("header", self.name, *self._values.key)
 
     def accepts(self, request: Request) -> bool:
         return self._values.accept(request.fields.all(self.name))
 
     def unmet(self, shown: Shown) -> str:
         return f"the header {self._written.decode('ascii')} {self._values.unmet(self._written, shown)}"
+
+    def covers(self, other: Condition) -> bool:
+        return isinstance(other, HeaderValue) and other.name == self.name and self._values.cover(other._values)
 
 
 class QueryValue:
@@ -88,7 +91,6 @@ class QueryValue:
         self.name = name.encode("utf-8")
         self._written = name
         self._values = _Values(wanted)
-        self.key = ("query", self.name, *self._values.key)
 
     def accepts(self, request: Request) -> bool:
         try:
@@ -99,6 +101,9 @@ class QueryValue:
 
     def unmet(self, shown: Shown) -> str:
         return f"the query parameter {self._written} {self._values.unmet(self._written, shown)}"
+
+    def covers(self, other: Condition) -> bool:
+        return isinstance(other, QueryValue) and other.name == self.name and self._values.cover(other._values)
 
 
 class _Values:
@@ -124,13 +129,21 @@ class _Values:
             return any(self._regex.search(value) for value in values)
         return bool(values) == self._present
 
+    def cover(self, other: _Values) -> bool:
+        """Whether these are met wherever `other` is."""
+        if self.key == other.key:
+            return True
+        if other._exact is not None and self._regex is not None:
+            return self._regex.search(other._exact) is not None
+        # Whoever asks for a value asks for there being one.
+        return self._present is True and other._present is None
+
 
 class ClientNetworks:
     """The client's address is in one of these networks."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
-        self.key = ("client", frozenset(self._networks))
         self._words = f"the client is not in {' or '.join(map(str, networks))}"
 
     def accepts(self, request: Request) -> bool:
@@ -144,6 +157,13 @@ class ClientNetworks:
 
     def unmet(self, shown: Shown) -> str:
         return self._words
+
+    def covers(self, other: Condition) -> bool:
+        return isinstance(other, ClientNetworks) and all(map(self._contains, other._networks))
+
+    def _contains(self, inner: Network) -> bool:
+        mine = [outer for outer in self._networks if outer.version == inner.version]
+        return any(inner.subnet_of(outer) for outer in ipaddress.collapse_addresses(mine))  # type: ignore[arg-type, type-var]
 
 
 def canonical_host(authority: bytes) -> bytes:

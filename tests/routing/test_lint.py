@@ -30,6 +30,13 @@ REST = "path: /"
         ("priority: 1, methods: [GET]", "host: {regex: ^a$}, path: {regex: ^/a}, methods: [HEAD]"),
         ("path: {regex: ^/a}", "path: {regex: ^/a}"),
         ("headers: {X: '1'}, path: /a", "headers: {x: '1'}, path: /a"),
+        ("headers: {X: {present: true}}", "headers: {x: '1'}"),
+        ("headers: {X: {present: true}}", "headers: {X: {regex: ^1}}"),
+        ("headers: {X: {regex: ^1}}", "headers: {X: '12'}"),
+        ("query: {x: {present: true}}", "query: {x: y}"),
+        ("client: 10.0.0.0/8", "client: 10.1.0.0/16"),
+        ("client: [10.0.0.0/9, 10.128.0.0/9, '::/0']", "client: [10.0.0.0/8, '2001:db8::/32']"),
+        ("client: 10.0.0.0/8, priority: 1", "client: 10.1.2.3, methods: [GET], path: /a"),
     ],
 )
 def test_what_is_never_reached(wide: str, narrow: str) -> None:
@@ -48,6 +55,14 @@ def test_what_is_never_reached(wide: str, narrow: str) -> None:
         ("host: '*.x', priority: 1", "host: x"),
         ("host: a, priority: 1", "host: '*.a'"),
         ("headers: {X: '1'}, path: /a", "headers: {X: '2'}, path: /a"),
+        ("headers: {X: '1'}", "headers: {X: {present: true}}"),
+        ("headers: {X: {present: true}}", "headers: {X: {present: false}}"),
+        ("headers: {X: {present: true}}", "headers: {Y: '1'}"),
+        ("headers: {X: {regex: ^1}}", "headers: {X: '2'}"),
+        ("headers: {x: {present: true}}", "query: {x: y}"),
+        ("client: 10.1.0.0/16", "client: 10.0.0.0/8"),
+        ("client: 10.0.0.0/8", "client: [10.1.0.0/16, 192.0.2.0/24]"),
+        ("client: 0.0.0.0/0", "client: '::/0'"),
     ],
 )
 def test_what_is_reached(one: str, other: str) -> None:

@@ -118,8 +118,9 @@ def test_each_says_why_not(condition: HeaderValue | QueryValue | ClientNetworks,
     assert condition.unmet(as_it_is) == words
 
 
-def test_conditions_with_the_same_key_ask_the_same() -> None:
+def test_conditions_cover_those_that_ask_the_same() -> None:
     one, two = (HeaderValue(name, ValueMatch.model_validate({"regex": "a"})) for name in (b"X-Y", b"x-y"))
-    assert one.key == two.key
-    assert one.key != QueryValue("x-y", ValueMatch.model_validate({"regex": "a"})).key
-    assert Methods(["GET", "HEAD"]).key == Methods(["GET"]).key
+    assert one.covers(two)
+    assert not one.covers(QueryValue("x-y", ValueMatch.model_validate({"regex": "a"})))
+    assert Methods(["GET", "HEAD"]).covers(Methods(["GET"]))
+    assert not Methods(["POST"]).covers(one)
