@@ -25,6 +25,10 @@ class Position(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    def seen_from(self, file: str) -> str:
+        """Its line as a message at some place in `file` calls it: with its own file where that is another one."""
+        return f"line {self.line}" if self.file == file else f"{self.file}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

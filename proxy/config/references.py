@@ -98,13 +98,16 @@ def _check_route_names(tree: Tree, data: dict[str, Any]) -> None:
         if not isinstance(name, str):
             continue
         if name in first:
-            where = tree.position(("routes", first[name], "name"))
-            tree.add_at(
-                "duplicate-route", f"two routes are named `{name}`, the first in line {where.line}",
-                ("routes", place, "name"), "rename one of them",
-            )  # fmt: skip
+            where = _other(tree, ("routes", first[name], "name"), ("routes", place, "name"))
+            message = f"two routes are named `{name}`, the first in {where}"
+            tree.add_at("duplicate-route", message, ("routes", place, "name"), "rename one of them")
         else:
             first[name] = place
+
+
+def _other(tree: Tree, first: Path, second: Path) -> str:
+    """Where `first` is, for a message at `second`."""
+    return tree.position(first).seen_from(tree.position(second).file)
 
 
 def _check_demo(tree: Tree, data: dict[str, Any]) -> None:
@@ -143,9 +146,7 @@ def _check_listeners(tree: Tree, data: dict[str, Any]) -> None:
         if not isinstance(endpoint, str) or endpoint.startswith(("tcp:0", "tcp6:0")):
             continue
         if endpoint in first:
-            where = tree.position(("listen", first[endpoint]))
-            tree.add_at(
-                "duplicate-listener", f"`{endpoint}` is listed twice, first in line {where.line}", ("listen", place)
-            )
+            where = _other(tree, ("listen", first[endpoint]), ("listen", place))
+            tree.add_at("duplicate-listener", f"`{endpoint}` is listed twice, first in {where}", ("listen", place))
         else:
             first[endpoint] = place

@@ -52,10 +52,7 @@ def _unreachable(loaded: Loaded, router: Router) -> Iterator[Problem]:
             yield _shadowed(loaded, entry, earlier)
     for route, above in winner.items():
         if above is not None:
-            other = above.route
-            message = (
-                f"this route is never reached: `{other.name}` in line {other.position.line} takes all its requests"
-            )
+            message = f"this route is never reached: {_taker(above, route)}"
             yield _warning(loaded, route, "unreachable-route", message, "remove one of them, or set `priority:`")
 
 
@@ -63,11 +60,14 @@ def _shadowed(loaded: Loaded, entry: Entry, earlier: Entry) -> Problem:
     """One host and path of a route that is reached only by its others."""
     host, path = entry.host, entry.path
     words = ((host.name if host else "") or "") + ((path.prefix or path.exact if path else "") or "") or "a part"
-    other = earlier.route
-    message = (
-        f"`{words}` of this route is never reached: `{other.name}` in line {other.position.line} takes all its requests"
-    )
+    message = f"`{words}` of this route is never reached: {_taker(earlier, entry.route)}"
     return _warning(loaded, entry.route, "shadowed-route", message, "remove it here or there, or set `priority:`")
+
+
+def _taker(entry: Entry, route: Route) -> str:
+    """Who takes the requests of `route`, and where that is written."""
+    other = entry.route
+    return f"`{other.name}` in {other.position.seen_from(route.position.file)} takes all its requests"
 
 
 def _host(entry: Entry) -> object:

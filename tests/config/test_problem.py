@@ -49,3 +49,8 @@ def test_a_very_long_line_is_cut_around_the_fault() -> None:
 
 def test_the_exception_says_it_all() -> None:
     assert str(ConfigError((PROBLEM, PROBLEM))).count("did you mean") == 2
+
+
+def test_a_line_of_another_file_is_named_with_it() -> None:
+    assert Position("x.yaml", 3, 5).seen_from("x.yaml") == "line 3"
+    assert Position("x.yaml", 3, 5).seen_from("y.yaml") == "x.yaml:3"
