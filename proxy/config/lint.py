@@ -5,7 +5,6 @@ What needs the order of routes is in `proxy.routing.lint`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
 
@@ -84,23 +83,6 @@ def _is_below(path: str, prefix: str) -> bool:
     return path == "/" or path == prefix or path.startswith(prefix + "/") or prefix.startswith(path.rstrip("/") + "/")
 
 
-def _secrets(tree: Tree, config: Config) -> None:
-    for place, route in enumerate(config.routes):
-        for at, gate in _gates(tree, place, route):
-            if gate.headers is None:
-                continue
-            for verb, fields in (("set", gate.headers.request.set), ("add", gate.headers.request.add)):
-                for name in filter(SECRET_FIELDS.match, fields):
-                    _one_secret(tree, name, (*at, "headers", "request", verb, name.decode("ascii")))
-
-
-def _one_secret(tree: Tree, name: bytes, path: Path) -> None:
-    node = tree.node(path)
-    if isinstance(node, yaml.ScalarNode) and "${" not in node.value:
-        hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
-        _warn(tree, "plain-secret", f"a secret for `{name.decode('ascii')}` in plain text", path, hint)
-
-
 def _gates(tree: Tree, place: int, route: Route) -> Iterable[tuple[Path, Gate]]:
     """The gates of a route, each with where it is written."""
     if not route.gates:
@@ -152,6 +134,6 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, lint_upstreams, _strips_nothing, lint_regexes, _secrets, lint_secrets, _no_effect, _trust, _timeouts,
+    _unused, lint_upstreams, _strips_nothing, lint_regexes, lint_secrets, _no_effect, _trust, _timeouts,
     _directories,
 )  # fmt: skip

@@ -1,47 +1,114 @@
-"""Secrets that others can read: warnings, each with a code. Those in the fields of gates are in `lint`."""
+"""Secrets that others can read: warnings, each with a code."""
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
 import yaml
 
 from proxy.config.document import Tree
+from proxy.config.health import Health
 from proxy.config.model import Config
 from proxy.config.problem import Path
+from proxy.config.resolve import gate_paths, upstream_place
+from proxy.config.routes import Route
 
+#: Fields and parameters whose values open doors.
+SECRET_FIELDS = re.compile(
+    rb"(?i)(?:(?:proxy-)?authorization|.*(?:(?:api|access|private)[-_]?key|token|secret|passw(?:or)?d|credential).*)\Z"
+)
+# On its way to a server a cookie is the session of whoever it belongs to.
+_SECRET_REQUEST_FIELDS = re.compile(SECRET_FIELDS.pattern.replace(rb"(?:(?:proxy-)?", rb"(?:cookie|(?:proxy-)?", 1))
+# In text that may say anything: a word that announces a secret, or one that nobody would think of.
+_LOOKS_SECRET = re.compile(r"(?i)auth|token|secret|passw|key|\S{16}")
+_USER_INFO = re.compile(rb"https?://[^/?#@]*@")
 _FILES = re.compile(r"(?<!\$)\$\{file:([^{}]+)\}")
 # What is mounted there is for one container alone, whatever the modes say.
 _MOUNTED = ("/run/secrets/", "/var/run/secrets/")
+_HINT = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
 
 
 def lint_secrets(tree: Tree, config: Config) -> None:
     """Add a warning to `tree` for each secret that is not kept well."""
-    _token(tree, config)
-    _binding(tree, config)
+    if config.admin is not None and config.admin.token:
+        _say(tree, "the token of the control site", ("admin", "token"))
+    for place, listener in enumerate(config.listen):
+        acme = listener.tls.acme if listener.tls is not None else None
+        if acme is not None and acme.eab is not None:
+            _say(tree, "the key of an account", ("listen", place, "tls", "acme", "eab", "hmac_key"))
+    for place, route in enumerate(config.routes):
+        _conditions(tree, place, route)
+        _answers(tree, place, route)
+        _gates(tree, place, route)
+    for name, upstream in config.upstreams.items():
+        if upstream.health is not None:
+            _probe(tree, name, upstream.health)
+        if upstream.agent is not None and _LOOKS_SECRET.search(upstream.agent.send or ""):
+            _say(tree, "what looks like a secret for the agent", upstream_place(tree, name, "agent", "send"))
     if tree.secrets and tree.root is not None:
         _readable_files(tree, tree.root)
 
 
-def _token(tree: Tree, config: Config) -> None:
-    path: Path = ("admin", "token")
+def _say(tree: Tree, what: str, path: Path) -> None:
+    """A warning of each plain text at `path`, of which there may be a list."""
     node = tree.node(path)
-    if config.admin is not None and config.admin.token and isinstance(node, yaml.ScalarNode) and "${" not in node.value:
-        hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
-        tree.add_at("plain-secret", "the token of the control site in plain text", path, hint, severity="warning")
+    for one in node.value if isinstance(node, yaml.SequenceNode) else (node,):
+        if isinstance(one, yaml.ScalarNode) and one.value and "${" not in one.value:
+            message = f"{what} in plain text"
+            tree.add("plain-secret", message, one.start_mark, one.end_mark, _HINT, "warning")
 
 
-def _binding(tree: Tree, config: Config) -> None:
-    for place, listener in enumerate(config.listen):
-        acme = listener.tls.acme if listener.tls is not None else None
-        path: Path = ("listen", place, "tls", "acme", "eab", "hmac_key")
-        node = tree.node(path)
-        if acme is not None and acme.eab is not None and isinstance(node, yaml.ScalarNode) and "${" not in node.value:
-            hint = "keep it outside: ${NAME} or ${file:/run/secrets/name}"
-            tree.add_at("plain-secret", "the key of an account in plain text", path, hint, severity="warning")
+def _named(
+    tree: Tree, names: Iterable[bytes | str], path: Path, secret: re.Pattern[bytes] = SECRET_FIELDS, *below: str
+) -> None:
+    """Warn of what is kept at `path` (and `below` there) under those of `names` that speak of secrets."""
+    for name in names:
+        raw = name if isinstance(name, bytes) else name.encode()
+        if secret.match(raw):
+            _say(tree, f"a secret for `{raw.decode()}`", (*path, raw.decode(), *below))
+
+
+def _in_target(target: bytes) -> bool:
+    """Whether a URL or a path holds what is for few eyes: a password, or a parameter with such a name."""
+    pairs = (pair.partition(b"=") for pair in target.partition(b"#")[0].partition(b"?")[2].split(b"&"))
+    return bool(_USER_INFO.match(target)) or any(value and SECRET_FIELDS.match(name) for name, _, value in pairs)
+
+
+def _conditions(tree: Tree, place: int, route: Route) -> None:
+    where: Path = ("routes", place)
+    # An expression tells what a secret looks like, not what it is.
+    for name in (name for name, value in route.headers.items() if value.exact is not None):
+        _named(tree, (name,), (*where, "headers"), _SECRET_REQUEST_FIELDS, "exact")
+    for parameter in (name for name, value in route.query.items() if value.exact is not None):
+        _named(tree, (parameter,), (*where, "query"), SECRET_FIELDS, "exact")
+
+
+def _answers(tree: Tree, place: int, route: Route) -> None:
+    if route.respond is not None:
+        _named(tree, route.respond.headers, ("routes", place, "respond", "headers"))
+    if route.redirect is not None and _in_target(route.redirect.to):
+        _say(tree, "a secret in this URL", ("routes", place, "redirect", "to"))
+
+
+def _gates(tree: Tree, place: int, route: Route) -> None:
+    if not route.gates:
+        return
+    for at, gate in zip(gate_paths(tree, ("routes", place, "gates")), route.gates, strict=True):
+        if gate.headers is None:
+            continue
+        request, response = gate.headers.request, gate.headers.response
+        for verb in ("set", "add"):
+            _named(tree, getattr(request, verb), (*at, "headers", "request", verb), _SECRET_REQUEST_FIELDS)
+            _named(tree, getattr(response, verb), (*at, "headers", "response", verb))
+
+
+def _probe(tree: Tree, name: str, health: Health) -> None:
+    _named(tree, health.headers, upstream_place(tree, name, "health", "headers"), _SECRET_REQUEST_FIELDS)
+    if _in_target(health.path or b""):
+        _say(tree, "a secret in this path", upstream_place(tree, name, "health", "path"))
 
 
 def _readable_files(tree: Tree, root: yaml.Node) -> None:
