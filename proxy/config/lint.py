@@ -14,6 +14,7 @@ from proxy.config.document import Tree
 from proxy.config.gates import Gate
 from proxy.config.lint_regexes import lint_regexes
 from proxy.config.lint_secrets import lint_secrets
+from proxy.config.lint_timeouts import lint_timeouts
 from proxy.config.lint_upstreams import lint_upstreams
 from proxy.config.model import Config
 from proxy.config.problem import Path
@@ -108,24 +109,6 @@ def _trust(tree: Tree, config: Config) -> None:
             _warn(tree, "trusts-everyone", message, ("trusted_proxies", place), "name the proxies in front of this one")
 
 
-def _timeouts(tree: Tree, config: Config) -> None:
-    for place, route in enumerate(config.routes):
-        _one_timeouts(tree, config, place, route)
-    if 0 < config.timeouts.tunnel_idle < config.timeouts.response_idle:
-        message = "`tunnel_idle` is shorter than `response_idle`: WebSockets are quiet for longer than downloads"
-        _warn(tree, "contradiction", message, ("timeouts", "tunnel_idle"))
-
-
-def _one_timeouts(tree: Tree, config: Config, place: int, route: Route) -> None:
-    if route.upstream is None:
-        return
-    timeouts = config.timeouts_of(route)
-    given = route.timeouts.model_fields_set & {"connect", "response_head"}
-    if given and 0 < timeouts.response_head < timeouts.connect:
-        message = f"`response_head` ({timeouts.response_head:g}s) is shorter than `connect` ({timeouts.connect:g}s)"
-        _warn(tree, "contradiction", message, ("routes", place, "timeouts", min(given)))
-
-
 def _directories(tree: Tree, config: Config) -> None:
     for place, route in enumerate(config.routes):
         if route.static is not None and not FilePath(route.static.root).exists():
@@ -134,6 +117,6 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, lint_upstreams, _strips_nothing, lint_regexes, lint_secrets, _no_effect, _trust, _timeouts,
+    _unused, lint_upstreams, _strips_nothing, lint_regexes, lint_secrets, _no_effect, _trust, lint_timeouts,
     _directories,
 )  # fmt: skip
