@@ -5,22 +5,18 @@ What needs the order of routes is in `proxy.routing.lint`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path as FilePath
 
 import yaml
 
 from proxy.config.document import Tree
-from proxy.config.gates import Gate
 from proxy.config.lint_regexes import lint_regexes
 from proxy.config.lint_secrets import lint_secrets
 from proxy.config.lint_timeouts import lint_timeouts
 from proxy.config.lint_upstreams import lint_upstreams
 from proxy.config.model import Config
 from proxy.config.problem import Path
-from proxy.config.resolve import gate_paths
-from proxy.config.routes import Route
-from proxy.config.veil import SECRET_FIELDS
 
 _FORWARDING_TIMEOUTS = ("connect", "response_head", "response_idle", "tunnel_idle")
 
@@ -64,33 +60,6 @@ def _names_used(tree: Tree) -> set[str]:
     return names
 
 
-def _strips_nothing(tree: Tree, config: Config) -> None:
-    for place, route in enumerate(config.routes):
-        for at, gate in _gates(tree, place, route):
-            if gate.headers is not None:
-                continue
-            if gate.strip_prefix is None or route.path is None:
-                break  # what the path is from here on cannot be told
-            prefix = gate.strip_prefix.decode("ascii")
-            texts = [path.prefix or path.exact for path in route.path]
-            if all(text is not None and not _is_below(text, prefix) for text in texts):
-                message = f"`strip_prefix: {prefix}` never finds its prefix on this route"
-                hint = f"the route takes {' and '.join(f'`{text}`' for text in texts)}"
-                _warn(tree, "strips-nothing", message, at, hint)
-            break
-
-
-def _is_below(path: str, prefix: str) -> bool:
-    return path == "/" or path == prefix or path.startswith(prefix + "/") or prefix.startswith(path.rstrip("/") + "/")
-
-
-def _gates(tree: Tree, place: int, route: Route) -> Iterable[tuple[Path, Gate]]:
-    """The gates of a route, each with where it is written."""
-    if not route.gates:
-        return ()
-    return zip(gate_paths(tree, ("routes", place, "gates")), route.gates, strict=True)
-
-
 def _no_effect(tree: Tree, config: Config) -> None:
     for place, route in enumerate(config.routes):
         if route.upstreams:
@@ -117,6 +86,5 @@ def _directories(tree: Tree, config: Config) -> None:
 
 
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
-    _unused, lint_upstreams, _strips_nothing, lint_regexes, lint_secrets, _no_effect, _trust, lint_timeouts,
-    _directories,
+    _unused, lint_upstreams, lint_regexes, lint_secrets, _no_effect, _trust, lint_timeouts, _directories,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Routes that no request reaches, requests that no route takes: warnings that need the order of routes."""
+"""Routes that no request reaches, requests that no route takes: warnings that need to know how routes are matched."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from proxy.config import Loaded, Problem
 from proxy.config.memory import collector_paused
+from proxy.config.resolve import gate_paths
+from proxy.config.routes import PathMatch
 from proxy.message import Fields
 from proxy.routing.entries import Entry, Route, canonical_path
 from proxy.routing.explain import path_fits
@@ -20,7 +22,7 @@ _ANY = "*"
 def lint(loaded: Loaded, router: Router) -> list[Problem]:
     """A warning for each route that is never chosen, redirects to itself, or is missed."""
     with collector_paused():
-        problems = [*_unreachable(loaded, router), *_loops(loaded, router)]
+        problems = [*_unreachable(loaded, router), *_loops(loaded, router), *_strips_nothing(loaded, router)]
     if missing := _no_catch_all(loaded, router):
         problems.append(missing)
     return problems
@@ -128,6 +130,33 @@ def _loops(loaded: Loaded, router: Router) -> Iterator[Problem]:
             if chosen is route:
                 message = f"this route redirects to `{to.decode('ascii')}`, which it redirects again"
                 yield _warning(loaded, route, "redirect-loop", message)
+
+
+def _strips_nothing(loaded: Loaded, router: Router) -> Iterator[Problem]:
+    """Prefixes that no path begins with when it comes to the gate."""
+    for route in router.routes:
+        for number, gate in enumerate(route.wish.gates):
+            if gate.headers is not None:
+                continue
+            paths = route.wish.path
+            if gate.strip_prefix is None or paths is None:
+                break  # what the path is from here on cannot be told
+            if not any(_may_begin(path, gate.strip_prefix) for path in paths):
+                message = f"`strip_prefix: {gate.strip_prefix.decode('ascii')}` never finds its prefix on this route"
+                hint = f"the route takes {' and '.join(f'`{path.prefix or path.exact}`' for path in paths)}"
+                at = tuple(gate_paths(loaded.tree, ("routes", route.place, "gates")))[number]
+                yield loaded.problem_at(at, "strips-nothing", message, hint)
+            break
+
+
+def _may_begin(path: PathMatch, prefix: bytes) -> bool:
+    """Whether a request that `path` takes may have a path that `prefix` stands before. Both are compared normalized."""
+    if path.regex is not None:
+        return True
+    if path.exact is not None:
+        return (canonical_path(path.exact) + b"/").startswith(prefix + b"/")
+    taken = canonical_path(path.prefix or "/").rstrip(b"/") + b"/"
+    return taken.startswith(prefix + b"/") or prefix.startswith(taken)
 
 
 def _no_catch_all(loaded: Loaded, router: Router) -> Problem | None:

@@ -36,14 +36,6 @@ def with_regex(key: str, pattern: str) -> str:
             "upstreams: {api: {servers: [{url: http://a, weight: 0}]}}\nroutes: [{upstream: api}]\n",
             "upstreams: {api: {servers: [{url: http://a, weight: 0}, http://b]}}\nroutes: [{upstream: api}]\n",
         ),
-        ("strips-nothing", gated("{strip_prefix: /v2}"), gated("{strip_prefix: /v1/x}")),
-        (
-            "strips-nothing",
-            gated("{headers: {}}, {strip_prefix: /v2}"),
-            gated("{add_prefix: /v2}, {strip_prefix: /v2}"),
-        ),
-        ("strips-nothing", gated("{strip_prefix: /v2}", "[/a, /b]"), gated("{strip_prefix: /v2}", "[/a, /v2]")),
-        ("strips-nothing", gated("{strip_prefix: /v}", "/v1"), gated("{strip_prefix: /v}", "{regex: '^/v/'}")),
         ("regex-backtracking", with_regex("path", "^/(a+)+$"), with_regex("path", "^/(a+)$")),
         ("regex-unanchored", with_regex("path", "/a"), with_regex("path", "^/a")),
         ("regex-unanchored", with_regex("host", "^a"), with_regex("host", "^a$")),
@@ -65,12 +57,3 @@ def with_regex(key: str, pattern: str) -> str:
 def test_a_warning_and_its_absence(code: str, faulty: str, fine: str) -> None:
     assert codes(faulty) == [code]
     assert codes(fine) == []
-
-
-def test_named_gates_used_on_two_routes_warn_once() -> None:
-    text = (
-        "gates:\n  strip: [{strip_prefix: /x}]\n"
-        + gated("strip")
-        + "  - {path: /v1/b, upstream: api, gates: [strip]}\n"
-    )
-    assert codes(text) == ["strips-nothing", "strips-nothing"]  # one for each route that it does nothing for

@@ -105,3 +105,48 @@ def test_redirects_to_themselves(route: str, loops: bool) -> None:
 def test_a_redirect_that_a_more_specific_route_catches_is_none() -> None:
     loaded = load_text("routes:\n  - {redirect: /welcome}\n  - {path: /welcome, respond: 200}\n", "x.yaml", {})
     assert lint(loaded, build(loaded.require().routes, loaded.position)) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "gates", "warned"),
+    [
+        ("/v1", "{strip_prefix: /v2}", True),
+        ("/v1", "{strip_prefix: /v1}", False),
+        ("/v1", "{strip_prefix: /v1/x}", False),
+        ("/v1/x", "{strip_prefix: /v1}", False),
+        ("/v1", "{strip_prefix: /v}", True),
+        ("/v1/", "{strip_prefix: /v1}", False),
+        ("/", "{strip_prefix: /v1}", False),
+        ("{regex: ^/v/}", "{strip_prefix: /v1}", False),
+        ("/v1", "{headers: {}}, {strip_prefix: /v2}", True),
+        ("/v1", "{add_prefix: /v2}, {strip_prefix: /v2}", False),
+        ("[/a, /b]", "{strip_prefix: /v2}", True),
+        ("[/a, /v2]", "{strip_prefix: /v2}", False),
+        # Both are compared as the gate does it: normalized.
+        ("/café2", "{strip_prefix: '/caf%C3%A92'}", False),
+        ("'/caf%c3%a9'", "{strip_prefix: '/caf%C3%A9'}", False),
+        ("/%61", "{strip_prefix: /a}", False),
+        ("/café", "{strip_prefix: /cafe}", True),
+        # Of an exact path nothing is below.
+        ("{exact: /c}", "{strip_prefix: /c/d}", True),
+        ("{exact: /c/d}", "{strip_prefix: /c}", False),
+        ("{exact: /c}", "{strip_prefix: /c}", False),
+        ("{exact: /}", "{strip_prefix: /c}", True),
+    ],
+)
+def test_prefixes_that_never_stand_there(paths: str, gates: str, warned: bool) -> None:
+    text = f"routes:\n  - {{path: {paths}, upstream: 'http://a', gates: [{gates}]}}\n  - {{respond: 204}}\n"
+    loaded = load_text(text, "x.yaml", {})
+    found = lint(loaded, build(loaded.require().routes, loaded.position))
+    assert [problem.code for problem in found].count("strips-nothing") == warned
+
+
+def test_it_is_said_where_named_gates_are_written_once_for_each_path() -> None:
+    text = "gates:\n  strip: [{add_prefix: /y}]\n  inner: [{headers: {}}, {strip_prefix: /x}]\nroutes:\n" + "".join(
+        f"  - {{path: {path}, upstream: 'http://a', gates: [inner, strip]}}\n" for path in ("/a", "/b", "/x")
+    )
+    loaded = load_text(text + "  - {respond: 204}\n", "x.yaml", {})
+    found = lint(loaded, build(loaded.require().routes, loaded.position))
+    assert [(problem.code, problem.line, problem.hint) for problem in found] == [
+        ("strips-nothing", 3, f"the route takes `{path}`") for path in ("/a", "/b")
+    ]
