@@ -9,6 +9,7 @@ import yaml
 
 from proxy import limits
 from proxy.config.document import Tree
+from proxy.config.files import read_file
 from proxy.config.problem import Problem
 
 #: What an included file may hold; all else is said once, in the main file.
@@ -19,13 +20,9 @@ _SUFFIXES = (".yaml", ".yml")
 
 def read_text(path: Path) -> str | Problem:
     """The text of a configuration file, or why it cannot be had."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.CONFIG_FILE_BYTES + 1)
-    except OSError as error:
-        return _unreadable(path, f"cannot be read: {error.strerror}")
-    if len(data) > limits.CONFIG_FILE_BYTES:
-        return _unreadable(path, f"is larger than {limits.CONFIG_FILE_BYTES // limits.MIB} MiB")
+    data = read_file(path, limits.CONFIG_FILE_BYTES)
+    if isinstance(data, str):
+        return _unreadable(path, data)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

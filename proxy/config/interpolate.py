@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proxy import limits
+from proxy.config.files import read_file
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -74,13 +75,11 @@ def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:
 
 
 def _from_file(path: Path) -> str | Fault:
+    data = read_file(path, limits.MIB)
+    if isinstance(data, str):
+        return Fault("secret-file", f"`{path}` {data}", "", 0)
     try:
-        with path.open("rb") as file:
-            data = file.read(limits.MIB + 1)
-        if len(data) > limits.MIB:
-            return Fault("secret-file", f"`{path}` is larger than 1 MiB", "", 0)
         # Editors and `echo` end a file with a line end that nobody means.
         return data.decode("utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        return Fault("secret-file", f"cannot read `{path}`: {words}", "", 0)
+    except ValueError:
+        return Fault("secret-file", f"`{path}` is not UTF-8 text", "", 0)
