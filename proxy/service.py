@@ -198,7 +198,7 @@ class ProxyService(Service):
         examined = await self.in_thread(self._examine)
         standing = self._standing()
         if self._watch is not None and examined.loaded.files:
-            self._watch.look_at({*examined.loaded.files, *standing.loaded.files})
+            self._watch.look_at({*examined.loaded.inputs, *standing.loaded.inputs})
         if not examined.usable:
             raise ConfigError(examined.problems)
         loaded = examined.loaded
@@ -304,7 +304,7 @@ class ProxyService(Service):
             except (ImportError, OSError) as error:
                 log.error("files cannot be watched here: {error}", error=error)
         if self._watch is not None:
-            self._watch.look_at(house.loaded.files)
+            self._watch.look_at(house.loaded.inputs)
 
     def reopen(self) -> None:
         """Open the access log anew, after somebody has moved it away.

@@ -55,17 +55,23 @@ class FileWatch:
         self.debounce = debounce
         self._make = make
         self._notifier = make(reactor)
-        self._files: tuple[str, ...] = ()
+        self._paths: tuple[str, ...] = ()
         self._seen: dict[str, _Look] = {}
         self._timer: Any = None
         self._since = 0.0
 
-    def look_at(self, files: Iterable[str]) -> None:
-        """Watch these from now on: those that are new as they are now, the others as they were when last `read`."""
-        self._files = tuple(os.path.abspath(file) for file in files)  # noqa: PTH100 - keeps links as they are
+    def look_at(self, paths: Iterable[str]) -> None:
+        """Watch these from now on: those that are new as they are now, the others as they were when last `read`.
+
+        @param paths: files, which may be missing, and directories, of which every YAML file counts.
+        """
+        before = set(self._paths)
+        self._paths = tuple(os.path.abspath(path) for path in paths)  # noqa: PTH100 - keeps links as they are
         self._arm()
         now = self._look()
-        self._seen = {file: self._seen.get(file, look) for file, look in now.items()}
+        # What is new in a directory that was watched already came after that was read.
+        known = {file: None if os.path.dirname(file) in before else look for file, look in now.items()}  # noqa: PTH120
+        self._seen = {file: self._seen.get(file, look) for file, look in known.items()}
         if self._seen != now:
             self._happened()
 
@@ -81,7 +87,7 @@ class FileWatch:
             self._timer = None
 
     def _arm(self) -> None:
-        """Watch every directory on the way to a file: where its name is, and where the file itself is.
+        """Watch every directory on the way to a path: where its name is, where it is itself, and itself if it is one.
 
         With a new notifier each time: the kernel watches the directory itself, not whatever has its name by now, and
         Twisted's closes as a whole when one directory is deleted.
@@ -92,8 +98,8 @@ class FileWatch:
         before, self._notifier = self._notifier, self._make(self._reactor)
         before.loseConnection()
         mask = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
-        directories = {os.path.dirname(file) for file in self._files}  # noqa: PTH120
-        directories |= {os.path.dirname(os.path.realpath(file)) for file in self._files}  # noqa: PTH120
+        directories = {_nearest(end) for path in self._paths for end in (path, os.path.realpath(path))}
+        directories |= {os.path.realpath(path) for path in self._paths if os.path.isdir(path)}  # noqa: PTH112
         for directory in sorted(directories):
             try:
                 self._notifier.watch(FilePath(directory), mask, callbacks=[lambda *_: self._happened()])
@@ -120,21 +126,30 @@ class FileWatch:
             self._changed()
 
     def _look(self) -> dict[str, _Look]:
-        """What all files look like, and their neighbors, as `include:` may name a directory."""
-        found = {file: _look_at(file) for file in self._files}
-        for directory in {os.path.dirname(file) for file in self._files}:  # noqa: PTH120
+        """What all files look like, those in the directories as well."""
+        found: dict[str, _Look] = {}
+        for path in self._paths:
             try:
-                names = os.listdir(directory)  # noqa: PTH208
-            except OSError:
+                names = os.listdir(path)  # noqa: PTH208
+            except OSError:  # a file, or nothing at all
+                found[path] = _look_at(path)
                 continue
             for name in names:
-                if name.endswith(_SUFFIXES):
-                    file = os.path.join(directory, name)  # noqa: PTH118
+                if name.endswith(_SUFFIXES) and not name.startswith("."):
+                    file = os.path.join(path, name)  # noqa: PTH118
                     found[file] = _look_at(file)
         return found
 
     def __repr__(self) -> str:
-        return f"<FileWatch of {len(self._files)} files>"
+        return f"<FileWatch of {len(self._paths)} paths>"
+
+
+def _nearest(path: str) -> str:
+    """The directory that `path` is in; where there is none yet, the one in which that will appear."""
+    above = os.path.dirname(path)  # noqa: PTH120
+    while not os.path.isdir(above):  # noqa: PTH112
+        above = os.path.dirname(above)  # noqa: PTH120
+    return above
 
 
 def _look_at(file: str) -> _Look:

@@ -70,6 +70,7 @@ class Tree:
     """The nodes of one configuration, of one or more files, and the problems found in them.
 
     @ivar texts: the text of each file, by name.
+    @ivar sought: directories that are included, and files that hold values or could not be had.
     @ivar root: the root node, None where there is none to use.
     @ivar unusable: the marks of values that could not be made out, so that nothing more is said about them.
     @ivar secrets: values that came out of files of their own: nothing may show them.
@@ -77,6 +78,7 @@ class Tree:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
+        self.sought: set[str] = set()
         self.problems: list[Problem] = []
         self.root: yaml.Node | None = None
         self.secrets: set[str] = set()

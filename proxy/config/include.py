@@ -60,6 +60,7 @@ def _files(tree: Tree, item: yaml.ScalarNode) -> list[Path]:
     path = Path(item.start_mark.name).parent / item.value
     if not path.is_dir():
         return [path]
+    tree.sought.add(str(path))
     try:
         # Names that begin with a dot are editors' leftovers, and the links that Kubernetes swaps.
         return sorted(one for one in path.iterdir() if one.suffix in _SUFFIXES and not one.name.startswith("."))
@@ -77,6 +78,7 @@ def _file(tree: Tree, item: yaml.ScalarNode, path: Path, above: tuple[Path, ...]
         return None
     text = read_text(path)
     if isinstance(text, Problem):
+        tree.sought.add(str(path))
         hint = "include a directory to take all its files" if "*" in item.value else ""
         tree.add("include", f"`{path}`: {text.message}", item.start_mark, item.end_mark, hint or text.hint)
         return None

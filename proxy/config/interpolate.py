@@ -24,11 +24,11 @@ class Fault(NamedTuple):
 
 
 class Interpolation(NamedTuple):
-    """The text with every reference replaced; `secret` tells whether any of it came from a file."""
+    """The text with every reference replaced, and the files that any of it came from, or should have."""
 
     text: str
     faults: tuple[Fault, ...]
-    secret: bool
+    files: tuple[Path, ...] = ()
 
 
 def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Interpolation:
@@ -37,10 +37,9 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
     @param directory: what the path of a `${file:...}` is relative to.
     """
     faults: list[Fault] = []
-    secret = False
+    files: list[Path] = []
 
     def value_of(match: re.Match[str]) -> str:
-        nonlocal secret
         if match.group() == "$${":
             return "${"
         inside = match.group(1)
@@ -48,8 +47,8 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
             faults.append(Fault("interpolation", "`${` without `}`", "write `$${` for a plain `${`", match.start()))
             return ""
         if inside.startswith("file:"):
-            secret = True
-            found = _from_file(directory / inside[5:])
+            files.append(directory / inside[5:])
+            found = _from_file(files[-1])
         else:
             found = _from_environment(inside, environ)
         if isinstance(found, str):
@@ -57,7 +56,7 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
         faults.append(found._replace(offset=match.start()))
         return ""
 
-    return Interpolation(_REFERENCE.sub(value_of, text), tuple(faults), secret)
+    return Interpolation(_REFERENCE.sub(value_of, text), tuple(faults), tuple(files))
 
 
 def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:

@@ -56,6 +56,12 @@ class Loaded:
         return tuple(self.tree.texts)
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Everything on disk that makes this configuration what it is: these files, directories that are included, and
+        files that hold values; those that are missing as well."""
+        return (*self.files, *sorted(self.tree.sought))
+
+    @property
     def secrets(self) -> frozenset[str]:
         """Values that came out of files of their own: whoever shows a configuration masks them."""
         return frozenset(self.tree.secrets)
@@ -125,8 +131,9 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
             tree.add(fault.code, fault.message, node.start_mark, node.end_mark, fault.hint, offset=offset)
         if done.faults:
             tree.unusable.append(node.start_mark)
-        if done.secret:
+        if done.files:
             tree.hide(node.start_mark, done.text)
+            tree.sought.update(map(str, done.files))
         return scalar_value(node, done.text) if done.text else ""
 
     return tree.plain(root, scalar)

@@ -76,9 +76,51 @@ def test_what_is_not_about_the_files_is_not_told(desk: Desk) -> None:
     assert desk.told == 0
 
 
-def test_a_new_neighbor_may_be_included(desk: Desk) -> None:
+def test_a_neighbor_that_nobody_includes_is_not_told(desk: Desk) -> None:
     (desk.path / "b.yaml").write_text("1")
     desk.happens()
+    desk.clock.advance(1)
+    assert desk.told == 0
+
+
+@pytest.mark.parametrize("names", [(), ("old.yaml",)])
+def test_a_new_file_in_a_directory_is_told(tmp_path: Path, names: tuple[str, ...]) -> None:
+    included = tmp_path / "d"
+    included.mkdir()
+    for name in names:
+        (included / name).write_text("1")
+    desk = Desk(tmp_path, "a.yaml")
+    desk.watch.look_at([str(tmp_path / "a.yaml"), str(included)])
+    assert sorted(desk.notifiers[-1].watched) == [str(tmp_path), str(included)]
+    for name, told in (("notes.txt", 0), (".hidden.yaml", 0), ("new.yaml", 1)):
+        (included / name).write_text("1")
+        desk.happens(included)
+        desk.clock.advance(1)
+        assert desk.told == told
+
+
+def test_a_file_that_comes_after_its_directory_was_read_is_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "a.yaml")
+    paths = [str(tmp_path / "a.yaml"), str(tmp_path)]
+    desk.watch.look_at(paths)
+    desk.watch.read()
+    (tmp_path / "late.yaml").write_text("1")
+    desk.watch.look_at(paths)
+    desk.clock.advance(1)
+    assert desk.told == 1
+
+
+def test_what_is_missing_is_told_when_it_comes(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "a.yaml")
+    desk.watch.look_at([str(tmp_path / "a.yaml"), str(tmp_path / "d" / "e" / "key")])
+    assert sorted(desk.notifiers[-1].watched) == [str(tmp_path)]
+    (tmp_path / "d").mkdir()
+    desk.happens()
+    desk.clock.advance(1)
+    assert (desk.told, sorted(desk.notifiers[-1].watched)) == (0, [str(tmp_path), str(tmp_path / "d")])
+    (tmp_path / "d" / "e").mkdir()
+    (tmp_path / "d" / "e" / "key").write_text("1")
+    desk.happens(tmp_path / "d")
     desk.clock.advance(1)
     assert desk.told == 1
 
@@ -131,4 +173,4 @@ def test_the_end(desk: Desk) -> None:
     desk.watch.stop()
     assert desk.clock.getDelayedCalls() == []
     assert not desk.notifiers[-1].open
-    assert repr(desk.watch) == "<FileWatch of 2 files>"
+    assert repr(desk.watch) == "<FileWatch of 2 paths>"

@@ -110,3 +110,15 @@ def test_a_key_in_two_files_names_both(tmp_path: Path) -> None:
 
 def test_an_empty_file_adds_nothing(tmp_path: Path) -> None:
     assert written(tmp_path, main_yaml=MAIN, more_yaml="# later\n").config is not None
+
+
+def test_everything_it_is_made_of_is_known_also_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    loaded = written(
+        tmp_path,
+        main_yaml="include: [empty, d, nowhere.yaml]\nroutes: [{respond: {body: '${file:key} ${file:none}'}}]\n",
+        d__a_yaml="tests: []\n",
+        key="abc\n",
+    )
+    names = ["main.yaml", "d/a.yaml", "d", "empty", "key", "none", "nowhere.yaml"]
+    assert loaded.inputs == tuple(str(tmp_path / name) for name in names)

@@ -31,7 +31,7 @@ HERE = Path()
 )
 def test_references_are_replaced_once(text: str, expected: str) -> None:
     done = interpolate(text, ENVIRONMENT, HERE)
-    assert done == (expected, (), False)
+    assert done == (expected, (), ())
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_every_fault_is_told() -> None:
 
 def test_a_secret_comes_from_a_file_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cr3t\n")
-    assert interpolate("Bearer ${file:key}", {}, tmp_path) == ("Bearer s3cr3t", (), True)
+    assert interpolate("Bearer ${file:key}", {}, tmp_path) == ("Bearer s3cr3t", (), (tmp_path / "key",))
     assert interpolate(f"${{file:{tmp_path}/key}}", {}, HERE).text == "s3cr3t"
 
 

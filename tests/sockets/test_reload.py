@@ -525,9 +525,10 @@ def test_files_are_watched_where_that_is_wanted(living: Living) -> None:
     watch = "reload: {watch: true, debounce: 200ms}\ninclude: more\n"
     more = living.folder / "more"
     more.mkdir()
-    (more / "a.yaml").write_text("routes: [{path: /a, respond: {body: a}}]\n")
     living.write(watch + HELLO % "one")
     living.start()
+    (more / "a.yaml").write_text("routes: [{path: /a, respond: {body: a}}]\n")
+    eventually(lambda: living.get(b"/a") == b"a")
     living.write(watch + HELLO % "two")
     eventually(lambda: living.get() == b"two")
     (more / "b.yaml").write_text("routes: [{path: /b, respond: {body: b}}]\n")
@@ -569,6 +570,23 @@ def test_the_swap_of_a_mounted_config_map_is_seen(living: Living) -> None:
     for body in ("two", "three", "four"):
         publish(body)
         eventually(lambda body=body: living.get() == body.encode())
+
+
+def test_a_secret_that_is_swapped_is_read_anew(living: Living) -> None:
+    """Kubernetes mounts secrets as it mounts configurations, in a directory of their own."""
+    secrets = living.folder / "secrets"
+    for version in ("one", "two"):
+        (secrets / f"..{version}").mkdir(parents=True)
+        (secrets / f"..{version}" / "key").write_text(f"{version}\n")
+        (secrets / f"..{version}" / "key").chmod(0o640)
+    (secrets / "..data").symlink_to("..one")
+    (secrets / "key").symlink_to("..data/key")
+    living.write("reload: {watch: true, debounce: 200ms}\n" + HELLO % "'${file:secrets/key}'")
+    living.start()
+    assert living.get() == b"one"
+    (secrets / "..tmp").symlink_to("..two")
+    (secrets / "..tmp").replace(secrets / "..data")
+    eventually(lambda: living.get() == b"two")
 
 
 def test_a_rotated_access_log_is_opened_anew(living: Living) -> None:
