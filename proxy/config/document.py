@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from proxy import limits
+from proxy.config.lines import end_of, find, lines_of
 from proxy.config.problem import Path, Position, Problem, Severity
 from proxy.config.veil import Veil
 
@@ -102,19 +103,18 @@ class Tree:
         try:
             node: yaml.Node | None = yaml.compose(_Stream(text.encode("utf-8", "replace"), name), Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            self._note(self._syntax(error, name))
+            self.note(self._syntax(error, name))
             return None
         except yaml.YAMLError as error:
-            self._note(self._bad_character(error, text, name))
+            self.note(self._bad_character(error, text, name))
             return None
         if node is None and not may_be_empty:
-            self._note(Problem("error", "empty", "the file is empty", name, hint="it needs at least `routes:`"))
+            self.note(Problem("error", "empty", "the file is empty", name, hint="it needs at least `routes:`"))
         return node
 
     def _bad_character(self, error: yaml.YAMLError, text: str, name: str) -> Problem:
         # A ReaderError: it knows an offset, not a line.
-        before = text[: getattr(error, "position", 0) or 0]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        line, column = (one + 1 for one in end_of(text[: getattr(error, "position", 0) or 0]))
         message = f"not YAML: {getattr(error, 'reason', error)}"
         hint = "remove the control character"
         return Problem("error", "yaml-syntax", message, name, line, column, self._line(name, line), hint=hint)
@@ -284,7 +284,7 @@ class Tree:
         offset: int = 0,
     ) -> None:
         """Note a problem between two YAML marks, `offset` characters into them."""
-        self._note(self.problem(code, message, start, end, hint, severity, offset))
+        self.note(self.problem(code, message, start, end, hint, severity, offset))
 
     def problem(
         self, code: str, message: str, start: Any, end: Any, hint: str, severity: Severity, offset: int = 0
@@ -327,13 +327,30 @@ class Tree:
         start, end = self.marks(path, key=key)
         self.add(code, message, start, end, hint, severity)
 
+    def find(self, node: yaml.ScalarNode, wanted: re.Pattern[str], number: int) -> tuple[Any, Any]:
+        """The marks around what `wanted` finds in the source of `node` the `number`th time, else those of the node."""
+        start, end = node.start_mark, node.end_mark
+        block = node.style in ("|", ">")  # what is beside its sign is at most a comment
+        begin = (start.line + 1, 0) if block else (start.line, start.column)
+        found = find(self._lines_of(start.name), begin, (end.line, end.column), wanted, number)
+        if found is None:
+            return start, end
+        (line, column), width = found
+        first, last = (yaml.Mark(start.name, 0, line, column + more, None, 0) for more in (0, width))
+        return first, last
+
     def _line(self, file: str, line: int) -> str:
+        lines = self._lines_of(file)
+        return lines[line - 1] if 0 < line <= len(lines) else ""
+
+    def _lines_of(self, file: str) -> list[str]:
         lines = self._lines.get(file)
         if lines is None:
-            lines = self._lines[file] = self.texts.get(file, "").split("\n")
-        return lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+            lines = self._lines[file] = lines_of(self.texts.get(file, ""))
+        return lines
 
-    def _note(self, problem: Problem) -> None:
+    def note(self, problem: Problem) -> None:
+        """Note a problem, once."""
         if problem not in self._noted:
             self._noted.add(problem)
             self.problems.append(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import yaml
 from proxy import limits
 from proxy.config.document import Tree
 from proxy.config.files import read_file
+from proxy.config.lines import end_of, lines_of
+from proxy.config.model import Config
 from proxy.config.problem import Problem
+from proxy.config.translate import near
 
 #: What an included file may hold; all else is said once, in the main file.
 SHARED_KEYS = ("upstreams", "gates", "routes", "tests", "include")
@@ -23,11 +27,14 @@ def read_text(path: Path) -> str | Problem:
     data = read_file(path, limits.CONFIG_FILE_BYTES)
     if isinstance(data, str):
         return _unreadable(path, data)
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return _unreadable(path, f"is not UTF-8 text (line {line})", "save it as UTF-8")
+        line, column = end_of(data[: error.start].decode())
+        source = lines_of(data.decode("utf-8", "replace"))[line]
+        message, hint = "the file is not UTF-8 text", "save it as UTF-8"
+        return Problem("error", "file", message, str(path), line + 1, column + 1, source, hint=hint)
 
 
 def _unreadable(path: Path, message: str, hint: str = "") -> Problem:
@@ -79,6 +86,9 @@ def _file(tree: Tree, item: yaml.ScalarNode, path: Path, above: tuple[Path, ...]
     text = read_text(path)
     if isinstance(text, Problem):
         tree.sought.add(str(path))
+        if text.line:
+            tree.note(text)
+            return None
         hint = "include a directory to take all its files" if "*" in item.value else ""
         tree.add("include", f"`{path}`: {text.message}", item.start_mark, item.end_mark, hint or text.hint)
         return None
@@ -98,7 +108,12 @@ def _checked(tree: Tree, node: yaml.MappingNode) -> yaml.MappingNode:
         wanted = yaml.SequenceNode if name in _LISTS else yaml.MappingNode
         if name not in SHARED_KEYS:
             hint = f"an included file may have {', '.join(SHARED_KEYS)}"
-            tree.add("include", f"`{name}` belongs in the main file", key.start_mark, key.end_mark, hint)
+            if name in Config.model_fields:
+                tree.add("include", f"`{name}` belongs in the main file", key.start_mark, key.end_mark, hint)
+            else:
+                meant = near(name, SHARED_KEYS)
+                hint = f"did you mean `{meant}`?" if meant else hint
+                tree.add("unknown-key", f"unknown key `{name}`", key.start_mark, key.end_mark, hint)
         elif name != "include" and not isinstance(value, wanted):
             what = "a list" if name in _LISTS else "a mapping"
             tree.add("type", f"`{name}` must be {what}", value.start_mark, value.end_mark)

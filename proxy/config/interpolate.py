@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from proxy import limits
 from proxy.config.files import read_file
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
+#: A reference, also one that is not closed, or what stands for a plain `${`.
+REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 class Fault(NamedTuple):
-    """What is wrong with one reference, `offset` characters into the text."""
+    """What is wrong with one reference: number so many, from 0, of those that `REFERENCE` finds in the text."""
 
     code: str
     message: str
     hint: str
-    offset: int
+    number: int
 
 
 class Interpolation(NamedTuple):
@@ -38,25 +40,36 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
     """
     faults: list[Fault] = []
     files: list[Path] = []
+    numbers = count()
 
     def value_of(match: re.Match[str]) -> str:
+        number = next(numbers)
         if match.group() == "$${":
             return "${"
         inside = match.group(1)
         if not match.group(2):
-            faults.append(Fault("interpolation", "`${` without `}`", "write `$${` for a plain `${`", match.start()))
-            return ""
-        if inside.startswith("file:"):
+            found: str | Fault = _unclosed(inside, text[match.end() : match.end() + 1])
+        elif inside.startswith("file:"):
             files.append(directory / inside[5:])
             found = _from_file(files[-1])
         else:
             found = _from_environment(inside, environ)
         if isinstance(found, str):
             return found
-        faults.append(found._replace(offset=match.start()))
+        faults.append(found._replace(number=number))
         return ""
 
-    return Interpolation(_REFERENCE.sub(value_of, text), tuple(faults), tuple(files))
+    return Interpolation(REFERENCE.sub(value_of, text), tuple(faults), tuple(files))
+
+
+def _unclosed(inside: str, following: str) -> Fault:
+    if following == "{" and inside.endswith("$"):
+        hint = "give the whole value one name, and the default where that is set"
+        return Fault("interpolation", "`${` inside `${...}`: they do not nest", hint, 0)
+    if following == "{":
+        hint = "set the variable where the proxy is started"
+        return Fault("interpolation", "`{` inside `${...}`: braces cannot stand in there", hint, 0)
+    return Fault("interpolation", "`${` without `}`", "write `$${` for a plain `${`", 0)
 
 
 def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:

@@ -15,7 +15,7 @@ from proxy.config import problem
 from proxy.config.admin import Admin, switched
 from proxy.config.document import Tree, scalar_value
 from proxy.config.include import read_text, with_includes
-from proxy.config.interpolate import interpolate
+from proxy.config.interpolate import REFERENCE, interpolate
 from proxy.config.lint import lint
 from proxy.config.memory import collector_paused
 from proxy.config.model import Config
@@ -125,10 +125,9 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
         if "${" not in text:
             return scalar_value(node, text)
         done = interpolate(text, environ, Path(node.start_mark.name).parent)
-        quoted = 0 if node.end_mark.column - node.start_mark.column == len(text) else 1
         for fault in done.faults:
-            offset = fault.offset + quoted if node.start_mark.line == node.end_mark.line else 0
-            tree.add(fault.code, fault.message, node.start_mark, node.end_mark, fault.hint, offset=offset)
+            start, end = tree.find(node, REFERENCE, fault.number)
+            tree.add(fault.code, fault.message, start, end, fault.hint)
         if done.faults:
             tree.unusable.append(node.start_mark)
         if done.files:

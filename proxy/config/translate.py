@@ -123,7 +123,8 @@ def _wrong_type(kind: str, name: str, value: Any) -> _Words:
 
 def _number_hint(value: str) -> str:
     if re.fullmatch(r"-?(0|[1-9][0-9]*)", value):
-        return "remove the quotes"
+        # Beyond 18 digits it is text without quotes too.
+        return "remove the quotes" if len(value) <= 18 else "this one is too large"
     if re.fullmatch(r"-?0[0-7]+", value):
         return f"YAML versions disagree whether that is octal: write {int(value)} or {int(value, 8)}"
     if re.fullmatch(r"0[xob][0-9A-Fa-f]+", value):

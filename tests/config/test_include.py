@@ -69,7 +69,8 @@ def test_included_files_include_and_paths_start_beside_them(tmp_path: Path) -> N
     [
         ("include: main.yaml\n", "includes itself"),
         ("include: more.yaml\n", "includes itself"),
-        ("listen: tcp:1\n", "belongs in the main file"),
+        ("listen: tcp:1\n", "`listen` belongs in the main file"),
+        ("rutes: 1\n", "unknown key `rutes`"),
         ("routes: {}\n", "`routes` must be a list"),
         ("upstreams: []\n", "`upstreams` must be a mapping"),
         ("- 1\n", "must be a mapping"),
@@ -81,6 +82,20 @@ def test_what_an_included_file_may_not_say(tmp_path: Path, more: str, message: s
     loaded = written(tmp_path, main_yaml=MAIN, more_yaml=more)
     assert loaded.config is None
     assert any(message in problem.message for problem in loaded.problems)
+
+
+def test_a_key_that_is_misspelled(tmp_path: Path) -> None:
+    [problem] = written(tmp_path, main_yaml=MAIN, more_yaml="rutes: 1\n").problems
+    assert (problem.code, problem.hint) == ("unknown-key", "did you mean `routes`?")
+    [problem] = written(tmp_path, main_yaml=MAIN, more_yaml="xyz: 1\n").problems
+    assert problem.hint.startswith("an included file may have upstreams, ")
+
+
+def test_an_included_file_that_is_no_text_says_where(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_bytes("routes:\n  - # é ".encode() + b"\xe9\n")
+    [problem] = written(tmp_path, main_yaml=MAIN).problems
+    assert str(problem).endswith("more.yaml:2:9: error: the file is not UTF-8 text")
+    assert problem.source == "  - # é �"
 
 
 def test_a_file_included_twice(tmp_path: Path) -> None:

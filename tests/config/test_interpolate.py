@@ -35,20 +35,34 @@ def test_references_are_replaced_once(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "offset"),
+    ("text", "code", "number"),
     [
         ("${MISSING}", "environment", 0),
-        ("ab ${MISSING}", "environment", 3),
-        ("x ${NAME", "interpolation", 2),
+        ("$${NAME} ${NAME} ${MISSING}", "environment", 2),
+        ("x ${NAME", "interpolation", 0),
         ("${}", "interpolation", 0),
         ("${1NAME}", "interpolation", 0),
         ("${A B}", "interpolation", 0),
         ("${file:missing}", "secret-file", 0),
     ],
 )
-def test_faults_know_where_they_stand(text: str, code: str, offset: int) -> None:
+def test_faults_know_where_they_stand(text: str, code: str, number: int) -> None:
     [fault] = interpolate(text, ENVIRONMENT, HERE).faults
-    assert (fault.code, fault.offset) == (code, offset)
+    assert (fault.code, fault.number) == (code, number)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("${MISSING:-${NAME}}", "they do not nest"),
+        ("${MISSING:-a ${file:x}}", "they do not nest"),
+        ("${MISSING:-{}}", "braces cannot stand in there"),
+        ("${MISSING:-a", "`${` without `}`"),
+        ("${MISSING ${NAME}", "they do not nest"),
+    ],
+)
+def test_references_do_not_nest(text: str, words: str) -> None:
+    assert words in interpolate(text, ENVIRONMENT, HERE).faults[0].message
 
 
 def test_every_fault_is_told() -> None:

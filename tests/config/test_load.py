@@ -25,11 +25,20 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert loaded.position(("routes", 0)) == Position(str(tmp_path / "x.yaml"), 2, 5)
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"routes:\n  - {respond: \xe9}\n"])
-def test_a_file_that_is_no_text(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "line", "column"),
+    [
+        (b"\xff\xfe\x00", 1, 1),
+        (b"routes:\n  - {respond: \xe9}\n", 2, 15),
+        (b"\xef\xbb\xbf# \xc3\xa4\r  \xe9", 2, 3),
+    ],
+)
+def test_a_file_that_is_no_text(tmp_path: Path, data: bytes, line: int, column: int) -> None:
     (tmp_path / "x.yaml").write_bytes(data)
     [problem] = load(tmp_path / "x.yaml", {}).problems
     assert "not UTF-8" in problem.message
+    assert (problem.line, problem.column) == (line, column)
+    assert "�" in problem.source
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -89,6 +98,31 @@ def test_a_value_that_cannot_be_made_out_is_one_problem() -> None:
 def test_the_column_of_a_reference_is_that_of_the_reference() -> None:
     [problem] = load_text("routes:\n  - {respond: {body: 'ab ${C}'}}\n", "x.yaml", {}).problems
     assert problem.source[problem.column - 1 :].startswith("${C}")
+
+
+@pytest.mark.parametrize(
+    ("value", "line", "column"),
+    [
+        ("|  # ${C} not\n        one $${C}\n        two ${C}", 5, 13),
+        (">-\n\n        one ${C}", 5, 13),
+        ("one\n        ${C}", 4, 9),
+        ("'one\n        ${C}'", 4, 9),
+        ('"\\x41 ${C}"', 3, 19),
+        ("&name one ${C}", 3, 23),
+    ],
+)
+def test_also_in_a_value_of_many_lines(value: str, line: int, column: int) -> None:
+    text = f"routes:\n  - respond:\n      body: {value}\n"
+    [problem] = load_text(text, "x.yaml", {}).problems
+    assert (problem.line, problem.column, problem.width) == (line, column, 4)
+    assert problem.source[problem.column - 1 :].startswith("${C}")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n", "\x85", "\u2028", "\u2029"])
+def test_every_line_end_that_yaml_knows_ends_a_line(end: str) -> None:
+    text = end.join(["# one", "routes:", "  - respond: 204", "    pth: /"]) + end
+    [problem] = load_text(text, "x.yaml", {}).problems
+    assert (problem.line, problem.column, problem.source) == (4, 5, "    pth: /")
 
 
 def test_secrets_are_known(tmp_path: Path) -> None:
