@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy import limits
-from proxy.config.fractions import fraction, number
+from proxy.config.fractions import FRACTION_SCHEMA, fraction, number
 from proxy.config.values import (
     TOKEN,
     Duration,
@@ -86,7 +86,7 @@ Key = Annotated[
 Panic = Annotated[
     float | None,
     PlainValidator(_panic),
-    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1}]}),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, *FRACTION_SCHEMA["anyOf"]], "examples": ["20%"]}),
 ]
 
 
@@ -95,6 +95,10 @@ _STICKY_KEYS = dict.fromkeys(("size", "idle"), "learn") | dict.fromkeys(
     ("key", "secure", "http_only", "same_site", "max_age", "path"), "cookie"
 )
 
+# With a point it is a number to editors and text here.
+_NUMBER_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}]
+}
 Secure = Annotated[
     bool | Literal["auto"], PlainValidator(_secure), WithJsonSchema({"enum": ["auto", True, False]})
 ]
@@ -112,7 +116,7 @@ class Balance(ShortWish):
     algorithm: Annotated[str, PlainValidator(_algorithm), WithJsonSchema({"enum": list(ALGORITHMS)})] | None = None
     hash: Key | None = None
     load_factor: (
-        Annotated[float, PlainValidator(_load_factor), WithJsonSchema({"type": "number", "minimum": 1})] | None
+        Annotated[float, PlainValidator(_load_factor), WithJsonSchema(_NUMBER_SCHEMA)] | None
     ) = None
 
     def __str__(self) -> str:

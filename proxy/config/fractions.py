@@ -36,14 +36,15 @@ def fraction(value: Any) -> float:
     return part
 
 
+#: For editors, which read `0.2` as a number.
+FRACTION_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9.]+%?$"}],
+    "examples": [0.2, "20%"],
+}
+
 #: From 0.0 to 1.0.
 Fraction = Annotated[
     float,
     PlainValidator(fraction),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9.]+%?$"}],
-            "examples": [0.2, "20%"],
-        }
-    ),
+    WithJsonSchema(FRACTION_SCHEMA),
 ]

@@ -11,6 +11,7 @@ from proxy import limits
 from proxy.config.fractions import Fraction
 from proxy.config.gates import OwnField
 from proxy.config.values import (
+    AlsoWritten,
     FieldName,
     FieldValue,
     PositiveDuration,
@@ -200,7 +201,7 @@ class BreakerWish(Wish):
         return self
 
 
-OptionalHealth = Annotated[Health | None, BeforeValidator(_probe)]
-OptionalAgent = Annotated[AgentWish | None, BeforeValidator(off)]
-OptionalEjection = Annotated[EjectionWish | None, BeforeValidator(_default_or_off)]
-OptionalBreaker = Annotated[BreakerWish | None, BeforeValidator(_default_or_off)]
+OptionalHealth = Annotated[Health | None, BeforeValidator(_probe), AlsoWritten(False, "tcp")]
+OptionalAgent = Annotated[AgentWish | None, BeforeValidator(off), AlsoWritten(False)]
+OptionalEjection = Annotated[EjectionWish | None, BeforeValidator(_default_or_off), AlsoWritten(True, False)]
+OptionalBreaker = Annotated[BreakerWish | None, BeforeValidator(_default_or_off), AlsoWritten(True, False)]

@@ -18,6 +18,7 @@ from proxy.config.routes import NetworkValue, Route
 from proxy.config.tls import ListenerTls
 from proxy.config.upstreams import Upstream, UpstreamSettings
 from proxy.config.values import (
+    AlsoWritten,
     Name,
     OneOrMany,
     ShortWish,
@@ -147,7 +148,7 @@ class Config(Wish):
     limits: Limits = Limits()
     forwarded: Forwarded = Forwarded()
     access_log: OptionalPath = "stdout"
-    admin: Annotated[Admin | None, BeforeValidator(switched)] = None
+    admin: Annotated[Admin | None, BeforeValidator(switched), AlsoWritten(True, False)] = None
     reload: Reload = Reload()
     demo: Demo | None = None
     state: StrictStr | None = None

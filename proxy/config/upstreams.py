@@ -14,6 +14,7 @@ from proxy.config.health import EjectionWish, OptionalAgent, OptionalBreaker, Op
 from proxy.config.retrying import Queue, Retries
 from proxy.config.tls import UpstreamTls
 from proxy.config.values import (
+    AlsoWritten,
     Duration,
     Name,
     OneOrMany,
@@ -84,7 +85,7 @@ class UpstreamSettings(Wish):
     balance: Balance = Balance(algorithm="round_robin")
     slow_start: Duration = 0.0
     panic: Panic = None
-    sticky: Annotated[Sticky | None, BeforeValidator(off)] = None
+    sticky: Annotated[Sticky | None, BeforeValidator(off), AlsoWritten(False)] = None
     health: OptionalHealth = None
     agent: OptionalAgent = None
     ejection: OptionalEjection = EjectionWish()

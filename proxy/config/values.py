@@ -94,6 +94,17 @@ class OneOrMany:
         return {"anyOf": [many["items"], many]}
 
 
+class AlsoWritten:
+    """Marks a mapping that may be written in these words as well, such as `false` for none: editors want to know."""
+
+    def __init__(self, *words: str | bool) -> None:
+        self._words = words
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, generate: GetJsonSchemaHandler) -> JsonSchemaValue:
+        long = generate(schema)
+        return {"anyOf": [{"enum": list(self._words)}, *long.get("anyOf", [long])]}
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 

@@ -1,18 +1,23 @@
 """The JSON Schema says what the program takes, and the one in the repository is up to date."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import BaseModel
 
 from proxy.config import schema
+from proxy.config.document import Tree, scalar_value
 from proxy.config.model import Config
 from proxy.config.translate import keys_at
 
 CONFIG = Path(__file__).parents[2] / "config"
+SAMPLES = sorted(CONFIG.glob("*.yaml"))
+GOOD = sorted((Path(__file__).parent / "golden").glob("lint_*.yaml"))
 
 
 def test_the_file_is_in_step() -> None:
@@ -95,3 +100,41 @@ def test_the_tour_shows_every_key() -> None:
 def test_the_samples_name_the_schema_or_need_none(name: str) -> None:
     text = (CONFIG / name).read_text()
     assert "$schema=schema.json" in text or name == "routes.yaml"
+
+
+def faults(text: str) -> list[str]:
+    """What an editor that knows the schema in the repository says about `text`."""
+    tree = Tree()
+    root = tree.compose(text, "x.yaml")
+    assert root is not None
+    data = tree.plain(root, lambda node: scalar_value(node, node.value))
+    validator = jsonschema.Draft202012Validator(json.loads((CONFIG / "schema.json").read_text()))
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(data)]
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema.build())
+
+
+@pytest.mark.parametrize("path", SAMPLES + GOOD, ids=lambda path: path.name)
+def test_what_the_program_takes_it_takes(path: Path) -> None:
+    assert faults(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "routes: [{hots: a, respond: 204}]",
+        "listen: tcp:8080",
+        "routes: {}",
+        "routes: [{respond: 204, priority: high}]",
+        "routes: [{respond: 99}]",
+        "routes: []\ntimeouts: {connect: 5}",
+        "routes: []\nlimits: {head: 16Kb}",
+        "routes: []\nupstreams: {a: {}}",
+        "routes: []\nupstreams: {a: {servers: http://a, balance: fairest}}",
+        "routes: [{upstream: a, gates: [{strip: /a}]}]",
+    ],
+)
+def test_what_the_program_refuses_it_refuses(text: str) -> None:
+    assert faults(text) != []
