@@ -13,6 +13,7 @@ from tests.support.origin import OriginConnection, ScriptedOrigin, answering
 from tests.support.ports import free_port
 from tests.support.processes import ProcessError, ProcessPark
 from tests.support.raw import ClosedEarlyError, RawClient
+from tests.support.yardstick import slowness
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -97,3 +98,17 @@ def test_programs_are_ended_with_the_test(tmp_path: Path) -> None:
     assert sum(process.cpu_seconds()) < 5
     park.close()
     assert process.stop() == -signal.SIGTERM
+
+
+def test_no_machine_is_faster_than_a_quiet_one() -> None:
+    assert 1 <= slowness(3) < 1000
+
+
+def test_the_threads_of_a_process_have_their_own_cpu_time(park: ProcessPark) -> None:
+    process = park.start(
+        sys.executable, "-c", "import time; sum(range(10**6)); print('done', flush=True); time.sleep(60)"
+    )
+    process.wait_for_text("done")
+    seconds = process.thread_seconds()
+    assert list(seconds) == [process.pid]
+    assert 0 < seconds[process.pid] < 30

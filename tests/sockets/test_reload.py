@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,12 +26,16 @@ from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import ProcessPark, RunningProcess, require_program
 from tests.support.proxy import REACTOR, console_script
 from tests.support.raw import RawClient
+from tests.support.yardstick import slowness
 
 FULL = bool(os.environ.get("REVERSEPROXY_FULL"))
 SECONDS, RELOADS = (60, 100) if FULL else (6, 10)
 QUIET_SECONDS = 10 if FULL else 2
 WEBSOCKETS = 100
 ROUTES = 10_000 if FULL else 2_000
+# What many routes may cost, in seconds of CPU, the best of a few attempts.
+MANY_ROUTES, ATTEMPTS, QUIET_REQUESTS = 10_000, 4, 200
+CHECK_SECONDS, LOOP_SECONDS, STALL_SECONDS = 3.0, 1.0, 0.05
 
 
 class Living:
@@ -236,45 +242,109 @@ def test_nobody_notices_many_reloads(
         assert loaded.p99 < 2 * max(load.p99 for load in quiet)
 
 
-@pytest.mark.slow
-def test_thousands_of_routes_hold_up_nobody(living: Living) -> None:
-    """A client asks again and again while all routes are read, checked, built, and the old ones let go."""
-    versions = [
-        "access_log: false\nlimits: {requests_per_connection: 100000}\nroutes:\n"
-        + "".join(
-            f"  - {{host: h{place}.example.com, path: /p, respond: {200 + number if place % 100 else 204}}}\n"
-            for place in range(ROUTES)
-        )
-        for number in range(2)
-    ]
-    living.write(versions[0])
-    began = time.monotonic()
-    living.start()
-    started = time.monotonic() - began
-    living.write(versions[1])
-    before, cpu = time.monotonic(), sum(living.process.cpu_seconds())
-    living.process.send_signal(signal.SIGHUP)
-    latencies: list[float] = []
-    took, until = 0.0, before + 60
-    with RawClient(living.port) as client:
-        while time.monotonic() < until:
-            asked = time.monotonic()
-            assert client.get(b"/").status == 404
-            latencies.append(time.monotonic() - asked)
-            if not took and len(latencies) % 50 == 0 and "... and " in living.log:
-                took = time.monotonic() - before
-                until = time.monotonic() + 0.5  # the old house goes
-            time.sleep(0.001)
-    cpu = sum(living.process.cpu_seconds()) - cpu
-    latencies.sort()
-    print(
-        f"{ROUTES} routes: started in {started:.2f} s, reloaded in {took:.2f} s with {cpu:.2f} s of CPU; "
-        f"{len(latencies)} requests meanwhile, the longest {latencies[-1] * 1000:.1f} ms"
+def many_routes(number: int) -> str:
+    """Thousands of routes, of which all but one in a hundred are others with another `number`."""
+    return "access_log: false\nlimits: {requests_per_connection: 1000000}\nroutes:\n" + "".join(
+        f"  - {{host: h{place}.example.com, path: /p, respond: {200 + number if place % 100 else 204}}}\n"
+        for place in range(MANY_ROUTES)
     )
-    assert took
-    if FULL:
-        assert cpu < 3
-        assert latencies[-1] < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_thousands_of_routes_are_checked_in_time(park: ProcessPark) -> None:
+    """In seconds of CPU: how long it takes is a matter of who else uses the machine."""
+    path = park.directory / "many.yaml"
+    path.write_text(many_routes(0) + "  - {respond: 404}\n")
+
+    def check() -> float:
+        command = [console_script("reverseproxy"), "check", str(path)]
+        checking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert checking.stdout is not None
+        said = checking.stdout.read()
+        _, status, usage = os.wait4(checking.pid, 0)
+        checking.returncode = os.waitstatus_to_exitcode(status)
+        assert checking.returncode == 0, said
+        print(f"{MANY_ROUTES} routes: checked with {usage.ru_utime + usage.ru_stime:.2f} s of CPU")
+        return usage.ru_utime + usage.ru_stime
+
+    assert any(within(check, CHECK_SECONDS) for _ in range(ATTEMPTS))
+
+
+def within(measure: Callable[[], float], seconds: float) -> bool:
+    """Whether what is measured stays below `seconds` on a quiet machine; on this one, with what it has left."""
+    before = slowness()
+    measured = measure()
+    return measured < seconds * max(before, slowness())
+
+
+class Held(NamedTuple):
+    """What a reload cost those who were served meanwhile, in seconds of CPU.
+
+    @ivar loop: what the thread of the loop used, without what their requests cost anyway.
+    @ivar stall: at most so much was done, by whatever thread, while one of them waited for an answer. Who waits because
+        the machine is busy with something else does not count.
+    """
+
+    loop: float
+    stall: float
+
+
+def reload_under_way(living: Living, text: str) -> Held:
+    """Reload while a client asks again and again, until the old house is gone as well."""
+    process, lines = living.process, living.log.count("... and ")
+    living.write(text)
+    stalls: list[float] = []
+    with RawClient(living.port) as client:
+
+        def ask_once() -> None:
+            began, before = time.monotonic(), process.thread_seconds()
+            assert client.get(b"/").status == 404
+            waited, after = time.monotonic() - began, process.thread_seconds()
+            worked = sum(seconds - before.get(thread, 0.0) for thread, seconds in after.items())
+            stalls.append(min(waited, worked))
+            time.sleep(0.002)
+
+        began = process.thread_seconds()[process.pid]
+        for _ in range(QUIET_REQUESTS):
+            ask_once()
+        usual = (process.thread_seconds()[process.pid] - began) / QUIET_REQUESTS
+        stalls.clear()
+        began = process.thread_seconds()[process.pid]
+        process.send_signal(signal.SIGHUP)
+        until, moved = time.monotonic() + 60, False
+        while time.monotonic() < until:
+            ask_once()
+            if not moved and len(stalls) % 50 == 0 and living.log.count("... and ") > lines:
+                until, moved = time.monotonic() + 0.5, True
+    assert moved
+    loop = process.thread_seconds()[process.pid] - began - usual * len(stalls)
+    print(
+        f"reloaded with {loop:.2f} s of the loop, {len(stalls)} requests of {usual * 1000:.2f} ms aside, "
+        f"of which one waited {max(stalls) * 1000:.1f} ms"
+    )
+    return Held(loop, max(stalls))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_thousands_of_routes_hold_up_nobody(living: Living) -> None:
+    """A client asks again and again while all routes are read, checked, built, and the old ones let go.
+
+    What holds it up is there each time, what else the machine does is not: so the best of a few reloads counts.
+    """
+    living.write(many_routes(0))
+    living.start()
+    best = Held(math.inf, math.inf)
+    for number in range(1, ATTEMPTS + 1):
+        before = slowness()
+        held = reload_under_way(living, many_routes(number))
+        slow = max(before, slowness())
+        best = Held(min(best.loop, held.loop / slow), min(best.stall, held.stall / slow))
+        if best.loop < LOOP_SECONDS and best.stall < STALL_SECONDS:
+            break
+    assert best.loop < LOOP_SECONDS
+    assert best.stall < STALL_SECONDS
 
 
 # --- what changes, and what does not ------------------------------------------------------------------------------
