@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from proxy.config import Config
 from proxy.config.address import Address
 from proxy.config.expectations import RequestLine
-from proxy.config.lint_secrets import SECRET_FIELDS
 from proxy.config.veil import Veil
 from proxy.routing import named
 

@@ -295,9 +295,8 @@ class Tree:
             return Problem(severity, code, message, next(iter(self.texts), ""), hint=hint)
         width = end.column - start.column - offset if end is not None and end.line == start.line else 1
         line, column = start.line + 1, start.column + 1 + offset
-        return Problem(
-            severity, code, message, start.name, line, column, self._line(start.name, line), max(1, width), hint
-        )
+        text = self._line(start.name, line)
+        return Problem(severity, code, message, start.name, line, column, text, max(1, width), hint)
 
     def hide(self, mark: Any, secret: str) -> None:
         """What stands at `mark` came out of a file of its own."""

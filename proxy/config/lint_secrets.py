@@ -15,11 +15,8 @@ from proxy.config.model import Config
 from proxy.config.problem import Path
 from proxy.config.resolve import gate_paths, upstream_place
 from proxy.config.routes import Route
+from proxy.config.veil import SECRET_FIELDS
 
-#: Fields and parameters whose values open doors.
-SECRET_FIELDS = re.compile(
-    rb"(?i)(?:(?:proxy-)?authorization|.*(?:(?:api|access|private)[-_]?key|token|secret|passw(?:or)?d|credential).*)\Z"
-)
 # On its way to a server a cookie is the session of whoever it belongs to.
 _SECRET_REQUEST_FIELDS = re.compile(SECRET_FIELDS.pattern.replace(rb"(?:(?:proxy-)?", rb"(?:cookie|(?:proxy-)?", 1))
 # In text that may say anything: a word that announces a secret, or one that nobody would think of.

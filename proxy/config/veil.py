@@ -11,7 +11,9 @@ from collections.abc import Collection
 from typing import Any
 
 #: Names of header fields and of query parameters whose values are nobody's business.
-SECRET_FIELDS = re.compile(rb"(?i)(?:authorization|.*(?:api-?key|token|secret|password).*)\Z")
+SECRET_FIELDS = re.compile(
+    rb"(?i)(?:(?:proxy-)?authorization|.*(?:(?:api|access|private)[-_]?key|token|secret|passw(?:or)?d|credential).*)\Z"
+)
 
 # A secret of fewer characters is found in texts that have nothing to do with it: it counts only as a whole value.
 _FOUND_INSIDE = 6

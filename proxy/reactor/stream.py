@@ -131,8 +131,8 @@ class Stream(Sending):
         self._attachment = None  # which refers to us
 
     def write_failed(self) -> None:
-        """The peer is gone. What it said before may be why: a server that refuses an upload answers, and closes while we
-        still send."""
+        """The peer is gone. What it said before may be why: a server that refuses an upload answers, and closes while
+        we still send."""
         with contextlib.suppress(OSError):  # which is the end of what it said
             while self.reading and self._outlet is None and (size := self.socket.recv_into(self.reactor.received)):
                 self.buffer_updated(size)
