@@ -107,3 +107,8 @@ class Cipher:
 
     def __repr__(self) -> str:
         return f"<Cipher {self._connection.get_cipher_name()}>"
+
+
+def session_reused(connection: SSL.Connection) -> bool:
+    """Whether the handshake has resumed a session; pyOpenSSL does not tell."""
+    return bool(_lib.SSL_session_reused(connection._ssl))

@@ -17,6 +17,7 @@ from proxy.alarm import Alarm
 from proxy.errors import TLS_CERTIFICATE, TLS_HANDSHAKE, TLS_NAME, TLS_PENDING, TLS_TIMEOUT, ProxyError, Reason
 from proxy.message import Peer
 from proxy.tls.certificates import UNREADABLE
+from proxy.tls.cipher import session_reused
 from proxy.tls.contexts import Shown
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
@@ -167,6 +168,9 @@ class ServerStream(TlsStream):
 
     def secured(self) -> None:
         said = self.tls.get_servername() or b""
+        if not said and self.tls.get_protocol_version() == SSL.TLS1_2_VERSION and session_reused(self.tls):
+            # OpenSSL does not read the name again. The ticket's keys are those of the host that we have found by it.
+            said = self._hello.server_name.encode("ascii")
         if said.lower().removesuffix(b".") != self._hello.server_name.encode("ascii"):
             # OpenSSL and we have read different names: nobody knows for whom this connection is.
             self._turn_away(TLS_NAME, f"OpenSSL reads the name {said!r}, which is not what stands in the hello")

@@ -508,3 +508,18 @@ def test_a_name_that_openssl_reads_in_another_way_is_told(
     assert [error.reason for error in stage.refused] == [TLS_NAME]
     stage.clock.advance(0)
     assert client.end.was_cut
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_resumed_session_is_served(authority: Authority, version: str) -> None:
+    """With TLS 1.2 OpenSSL does not read the name again: every resumed client was cut off."""
+    stage = Stage(plan(authority.issue("a.example")))
+    context = client_context(authority.ca, version=version)
+    first = stage.client("a.example", authority.ca, context=context).shake()
+    first.hears()
+    again = stage.client("a.example", authority.ca, context=context, session=first.tls.session).shake()
+    assert again.tls.session_reused
+    again.says(b"hello")
+    assert len(stage.site.made) == 2
+    assert stage.top.heard == b"hello"
+    assert stage.refused == []
