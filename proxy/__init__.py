@@ -1,7 +1,8 @@
 """The map. Imports only go down, and siblings (`|`) do not know each other.
 
     8  the house    cli/  tap.py  service.py        commands, the plugin, start and stop
-                    assemble.py                     a configuration becomes every object, on one page
+                    explain/                        what would happen to a request, and why
+                    assemble/                       a configuration becomes every object, on one page
     7  the tree     resources/ | admin/             what answers a route; what tells about all of it
     6  the doors    downstream/ | upstream/ | gates/    clients; servers; what a route does in between
                     acme/                           certificates, ordered and renewed

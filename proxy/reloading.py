@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from proxy.admin.effective import effective
 from proxy.admin.plan import Change, plan, render
-from proxy.assemble_apps import AssemblyError
+from proxy.assemble.apps import AssemblyError
 from proxy.config import ConfigError, Loaded
 from proxy.routing import named
 

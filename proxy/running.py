@@ -20,10 +20,10 @@ from proxy.admin.plan import ADDED, REMOVED, Change, is_effective, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
 from proxy.config.report import as_json
-from proxy.explain import explain_shortly, routed
+from proxy.explain.question import Question
+from proxy.explain.report import explain_shortly, routed
 from proxy.leaving import Leaving
 from proxy.ports import StartError
-from proxy.question import Question
 from proxy.tls.expiry import certificates
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool

@@ -22,15 +22,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from proxy import limits
-from proxy.accept import Examined
 from proxy.admin.control import Refused, control_site
 from proxy.admin.plan import Change
 from proxy.admin.watch import FileWatch
 from proxy.alarm import NEVER
-from proxy.assemble import House, Listener, assemble
-from proxy.assemble_apps import applications
+from proxy.assemble.apps import applications
+from proxy.assemble.house import House, Listener, assemble
 from proxy.config import ConfigError
 from proxy.downstream.site import ProxySite
+from proxy.explain.accept import Examined
 from proxy.leaving import Leaving, take_apart
 from proxy.ports import Door, Ports, StartError
 from proxy.reactor.heap import keep_freed_memory

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from twisted.application.service import IService
 from twisted.python import usage
 
-from proxy.accept import Examined, examine
 from proxy.config import ConfigError
 from proxy.config.model import Listener
 from proxy.config.report import render
+from proxy.explain.accept import Examined, examine
 
 #: What the wheel carries; a checkout has it where people look for it.
 _PACKAGED = Path(__file__).with_name("default_routes.yaml")

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.admin.effective import effective
 from proxy.admin.plan import Change, plan
-from proxy.assemble_apps import AssemblyError
+from proxy.assemble.apps import AssemblyError
 from proxy.config import ConfigError, load_text
 from proxy.reloading import (
     FROZEN_OBJECTS,

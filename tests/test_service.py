@@ -19,9 +19,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from proxy.accept import Examined, examine
 from proxy.admin.control import Refused
 from proxy.config import ConfigError
+from proxy.explain.accept import Examined, examine
 from proxy.limits import LINGER_SECONDS
 from proxy.ports import StartError
 from proxy.service import WAITING_RELOADS, ProxyService, State

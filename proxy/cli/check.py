@@ -11,8 +11,8 @@ from proxy.cli.terminal import ink, say
 
 def check(arguments: argparse.Namespace) -> int:
     """Say everything that is wrong with a configuration file, its route tests included."""
-    from proxy.accept import examine
     from proxy.config.report import render, summary
+    from proxy.explain.accept import examine
 
     problems = examine(arguments.file, os.environ, ahead=True).problems
     if arguments.strict:

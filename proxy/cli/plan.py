@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Say what a new configuration would change; nothing is done. 1 where a reload would refuse it."""
-    from proxy.accept import examine
     from proxy.admin.effective import effective
     from proxy.admin.plan import plan as compare
     from proxy.config.report import as_json
+    from proxy.explain.accept import examine
 
     if len(arguments.files) > 2:
         raise Stop("reverseproxy plan: one file, to compare with the running proxy, or two", 2)

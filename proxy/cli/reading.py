@@ -41,7 +41,7 @@ def offline_house(loaded: Loaded) -> House:
     from twisted.internet.task import Clock
 
     from proxy.assemble import assemble
-    from proxy.assemble_apps import AssemblyError
+    from proxy.assemble.apps import AssemblyError
     from proxy.upstream.dial import Address
 
     config = loaded.require()

@@ -11,13 +11,13 @@ from proxy.cli.terminal import Ink, ink, say, say_json
 if TYPE_CHECKING:
     from proxy.config import Loaded
     from proxy.config.expectations import RouteTest
-    from proxy.rehearse import Failure
+    from proxy.explain.rehearse import Failure
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Run the route tests of a configuration file."""
     from proxy.config.veil import Veil
-    from proxy.rehearse import failures
+    from proxy.explain.rehearse import failures
     from proxy.routing import build
 
     loaded = read(arguments.file)

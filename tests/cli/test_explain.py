@@ -14,9 +14,9 @@ from proxy.cli.explain import render
 from proxy.cli.reading import offline_house
 from proxy.cli.terminal import Ink
 from proxy.config import load_text
-from proxy.explain import explain as ask
-from proxy.question import Question
-from proxy.rehearse import rehearse
+from proxy.explain.question import Question
+from proxy.explain.rehearse import rehearse
+from proxy.explain.report import explain as ask
 from proxy.routing import build
 from tests.cli.golden import ENVIRONMENT, GOLDEN, check, said
 

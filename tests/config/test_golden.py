@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from proxy import cli
-from proxy.accept import examine
+from proxy.explain.accept import examine
 from tests.support.proxy import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,7 +39,7 @@ def golden(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     with monkeypatch.context() as patch:
         patch.chdir(GOLDEN)
         patch.setattr(os, "environ", ENVIRONMENT)
-        patch.setattr("proxy.accept.time", SimpleNamespace(time=lambda: NOW))
+        patch.setattr("proxy.explain.accept.time", SimpleNamespace(time=lambda: NOW))
         modes = {"secrets/key": 0o644, "tls/open.key": 0o644, "tls/private.key": 0o600, "tls/site.key": 0o600}
         for name, mode in modes.items():
             Path(name).chmod(mode)  # not every checkout leaves files to be read by everybody, and none keeps them shut

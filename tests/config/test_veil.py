@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.accept import examine
 from proxy.config import load_text
 from proxy.config.veil import Veil, masked
+from proxy.explain.accept import examine
 
 
 def test_a_mask_tells_secrets_apart_and_nothing_else() -> None:

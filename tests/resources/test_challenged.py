@@ -12,7 +12,7 @@ from proxy.acme.proofs import PATH
 from proxy.assemble import assemble
 from proxy.config import load_text
 from proxy.resources.challenged import Challenged
-from tests.test_assemble import Street
+from tests.assemble.test_house import Street
 
 TEXT = """
 access_log: false

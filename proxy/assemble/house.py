@@ -18,10 +18,10 @@ from proxy import limits
 from proxy.acme.office import Office
 from proxy.admin.access_log import AccessLog, no_access_log
 from proxy.alarm import Alarm
-from proxy.assemble_acme import office_of, ordered_plans
-from proxy.assemble_apps import Apps, AssemblyError, Files, applications, mount_point
-from proxy.assemble_gates import flat, gates_of
-from proxy.assemble_pools import PoolBuilder, key_rule, successor
+from proxy.assemble.acme import office_of, ordered_plans
+from proxy.assemble.apps import Apps, AssemblyError, Files, applications, mount_point
+from proxy.assemble.gates import flat, gates_of
+from proxy.assemble.pools import PoolBuilder, key_rule, successor
 from proxy.config import Config, Loaded
 from proxy.config import routes as route_wishes
 from proxy.config.bounds import Timeouts

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from proxy.config import load_text
-from proxy.rehearse import rehearse
+from proxy.explain.rehearse import rehearse
 from proxy.routing import build
 
 CONFIG = r"""

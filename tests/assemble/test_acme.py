@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from proxy.acme.office import Office
 from proxy.alarm import Alarm
 from proxy.assemble import House, assemble
-from proxy.assemble_acme import acme_folder, office_of, ordered_plans
+from proxy.assemble.acme import acme_folder, office_of, ordered_plans
 from proxy.config import Config, load_text
 from tests.support.authority import Authority
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from proxy.config import Loaded, Problem
 from proxy.config.address import looks_like_address, parse_address
 from proxy.config.expectations import RouteTest
-from proxy.journey import Journey, judges_of, travel
-from proxy.question import Question
+from proxy.explain.journey import Journey, judges_of, travel
+from proxy.explain.question import Question
 from proxy.routing import Route, Router
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from proxy.assemble import House
 from proxy.cli.reading import offline_house
 from proxy.config import load_text
-from proxy.explain import explain
+from proxy.explain.question import Question
+from proxy.explain.report import explain
 from proxy.flow.walk import Promise
 from proxy.gates.chain import Proceed
 from proxy.message import Exchange, Fields, Response, ResponseHead
-from proxy.question import Question
 
 TEXT = """\
 upstreams:

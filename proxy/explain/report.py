@@ -16,11 +16,11 @@ from proxy.balance.split import Split
 from proxy.config import Position
 from proxy.config.gates import FieldChanges
 from proxy.config.veil import Veil
-from proxy.journey import Admitted, Journey, Judges, travel
+from proxy.explain.journey import Admitted, Journey, Judges, travel
+from proxy.explain.question import Question
 from proxy.message import RequestHead, ResponseHead
 from proxy.message.fields import Pair
 from proxy.policy.upgrade import permitted, protocols
-from proxy.question import Question
 from proxy.routing import Route
 
 #: Tells every route, each with the reason against it.

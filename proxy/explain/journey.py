@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
-from proxy.assemble import Targets, forwarding_policy, node_of
+from proxy.assemble.house import Targets, forwarding_policy, node_of
 from proxy.config import Config, Loaded
 from proxy.config.gates import Gate as GateWish
 from proxy.config.model import Listener
 from proxy.downstream.admission import Admission
 from proxy.downstream.request_body import RequestBody
 from proxy.errors import ProxyError
+from proxy.explain.question import Entrance, Question, entrance, read
 from proxy.flow.walk import Walk
 from proxy.gates.chain import Gate, Proceed, compose
 from proxy.message import EMPTY, Exchange, Fields, Peer, RequestHead, Response, ResponseHead
 from proxy.observe import ExchangeRecord
 from proxy.policy.answer import answer
 from proxy.policy.request_id import RequestIds
-from proxy.question import Entrance, Question, entrance, read
 from proxy.resources.secure import HttpsRedirect
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import Route, Router

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.config.model import Listener
 from proxy.errors import ProxyError
-from proxy.question import Entrance, Question, entrance, read
+from proxy.explain.question import Entrance, Question, entrance, read
 from proxy.wire import RequestLimits
 
 

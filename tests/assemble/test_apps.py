@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.web.resource import Resource
 
-from proxy.assemble_apps import AssemblyError, applications
+from proxy.assemble.apps import AssemblyError, applications
 from proxy.config import load_text
 
 
@@ -20,8 +20,8 @@ NOT_A_RESOURCE = 5
     ("target", "words"),
     [
         ("resource:tests.none:Root", "cannot be imported"),
-        ("resource:tests.test_assemble_apps:None_", "cannot be imported"),
-        ("resource:tests.test_assemble_apps:NOT_A_RESOURCE", "is not an IResource"),
+        ("resource:tests.assemble.test_apps:None_", "cannot be imported"),
+        ("resource:tests.assemble.test_apps:NOT_A_RESOURCE", "is not an IResource"),
     ],
 )
 def test_an_application_that_is_not_there_says_where_it_is_named(target: str, words: str) -> None:
@@ -32,7 +32,7 @@ def test_an_application_that_is_not_there_says_where_it_is_named(target: str, wo
 
 
 def test_applications_are_kept_where_they_are_mounted() -> None:
-    text = "routes: [{path: %s, app: 'resource:tests.test_assemble_apps:Root'}]\n"
+    text = "routes: [{path: %s, app: 'resource:tests.assemble.test_apps:Root'}]\n"
     first = applications(load_text(text % "/a", "x.yaml", {}).require())
     second = applications(load_text(text % "/a", "x.yaml", {}).require(), first)
     third = applications(load_text(text % "/b", "x.yaml", {}).require(), second)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from proxy.cli.reading import offline_house
 from proxy.config import load_text
-from proxy.journey import Journey, Judges, judges_of, travel
-from proxy.question import Question
+from proxy.explain.journey import Journey, Judges, judges_of, travel
+from proxy.explain.question import Question
 from proxy.routing import build
 
 TEXT = """\

@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.web.resource import Resource
 
 from proxy.assemble import House, assemble
-from proxy.assemble_apps import AssemblyError
+from proxy.assemble.apps import AssemblyError
 from proxy.config import load_text
 from proxy.policy.resolution import Answer, Question, Target
 from proxy.upstream.dial import Address
@@ -114,8 +114,8 @@ routes:
   - {path: /moved, redirect: {to: https://example.com/new, status: 308}}
   - {path: /fixed, respond: {status: 418, body: short and stout, headers: {X-A: b}}}
   - {path: /files, static: {root: %s}}
-  - {path: /made, app: "resource:tests.test_assemble:ROOT_MADE"}
-  - {path: /class, app: "resource:tests.test_assemble:Root"}
+  - {path: /made, app: "resource:tests.assemble.test_house:ROOT_MADE"}
+  - {path: /class, app: "resource:tests.assemble.test_house:Root"}
   - {path: /set, respond: 204, gates: [{headers: {response: {set: {X-Set: "1"}, add: {X-Add: "2"}}}}]}
 """
 

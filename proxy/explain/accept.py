@@ -52,7 +52,7 @@ def _rehearsed(loaded: Loaded, router: Router) -> list[Problem]:
     if not loaded.require().tests:
         return []
     # Whoever would judge real requests is part of the reactor's world, which `twistd` chooses after it has come here.
-    from proxy.rehearse import rehearse
+    from proxy.explain.rehearse import rehearse
 
     return rehearse(loaded, router)
 
@@ -61,7 +61,7 @@ def _missing(loaded: Loaded) -> list[Problem]:
     """Applications that cannot be imported, and an access log that cannot be opened. Modules are run for that, as a
     start does; what makes a resource is not called."""
     from proxy.admin.access_log import no_access_log, probe
-    from proxy.assemble_apps import AssemblyError, imported
+    from proxy.assemble.apps import AssemblyError, imported
 
     config, found = loaded.require(), []
     for place, route in enumerate(config.routes):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.assemble_gates import edit_of, flat, gates_of
+from proxy.assemble.gates import edit_of, flat, gates_of
 from proxy.config.gates import FieldChanges, Gate
 
 

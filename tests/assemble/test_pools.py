@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from proxy.alarm import Alarm
-from proxy.assemble_pools import PoolBuilder, connect_seconds
+from proxy.assemble.pools import PoolBuilder, connect_seconds
 from proxy.balance.key import KeyRule, Source
 from proxy.config import load_text
 from proxy.message import Fields

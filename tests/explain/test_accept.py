@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.accept import Examined, examine
-from proxy.assemble_apps import applications
+from proxy.assemble.apps import applications
 from proxy.config import ConfigError
+from proxy.explain.accept import Examined, examine
 from proxy.reloading import located
 
 
