@@ -16,6 +16,7 @@ from proxy.acme.storage import StorageError
 from proxy.acme.words import AcmeError
 from proxy.admin.control import Refused
 from proxy.admin.effective import effective
+from proxy.admin.metrics import exposition
 from proxy.admin.plan import ADDED, REMOVED, Change, is_effective, plan
 from proxy.assemble import House
 from proxy.config import ConfigError, Loaded
@@ -91,6 +92,10 @@ class Running:
             ],
             "acme": house.office.status() if house is not None and house.office is not None else [],
         }
+
+    def metrics(self) -> bytes:
+        """The numbers of `status`, for Prometheus."""
+        return exposition(self.status())
 
     async def config(self) -> Any:
         """The effective configuration, secrets masked. Told by a thread, as all the others here whose work grows with

@@ -1,6 +1,8 @@
-"""The control site: what a running proxy tells about itself, and how it is asked to change. JSON over HTTP.
+"""The control site: what a running proxy tells about itself, and how it is asked to change. JSON over HTTP, but for
+the page that Prometheus reads.
 
     GET  /status    state, listeners, certificates, upstreams with every server, the last reload
+    GET  /metrics   the numbers among it, for Prometheus
     GET  /config    the effective configuration, secrets masked
     POST /explain   what would happen to a request: route, gates, fields, servers
     POST /plan      what a new configuration would change, and which live connections it would touch
@@ -44,9 +46,11 @@ class Refused(Exception):  # noqa: N818 - a refusal is no error of ours
 
 
 class Control(Protocol):
-    """What the site asks of the running proxy. Every answer is a JSON value; each may raise `Refused`."""
+    """What the site asks of the running proxy. Every answer is a JSON value, or text as bytes; each may raise
+    `Refused`."""
 
     def status(self) -> Any: ...
+    def metrics(self) -> bytes: ...
     def config(self) -> Awaitable[Any]: ...
     def explain(self, question: Any) -> Awaitable[Any]: ...
     def plan(self, new: Any) -> Awaitable[Any]: ...
@@ -154,8 +158,11 @@ def misdirected(request: Any) -> bytes:
 
 
 def say(request: Any, status: int, value: Any) -> bytes:
-    """The JSON answer."""
+    """The answer, in JSON where it is no text already."""
     request.setResponseCode(status)
+    if isinstance(value, bytes):
+        request.setHeader(b"Content-Type", b"text/plain; version=0.0.4; charset=utf-8")
+        return value
     request.setHeader(b"Content-Type", b"application/json")
     return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -199,6 +206,7 @@ def control_site(control: Control, reactor: Any, *, unix: bool, token: bytes | N
 
     pages = {
         b"status": ControlPage(b"GET", lambda _: control.status(), anybody, local),
+        b"metrics": ControlPage(b"GET", lambda _: control.metrics(), anybody, local),
         b"config": ControlPage(b"GET", lambda _: control.config(), anybody, local),
         b"explain": ControlPage(b"POST", control.explain, anybody, local),
         b"plan": ControlPage(b"POST", control.plan, anybody, local),

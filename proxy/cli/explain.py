@@ -38,8 +38,8 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _offline(file: str, method: str, url: str, arguments: argparse.Namespace) -> Any:
     from proxy.cli.reading import offline_house, read
-    from proxy.explain.report import explain as ask
     from proxy.explain.question import Question
+    from proxy.explain.report import explain as ask
 
     house = offline_house(read(file))
     try:
