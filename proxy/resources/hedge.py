@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from proxy.alarm import Alarm
-from proxy.errors import INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
+from proxy.errors import INTERNAL, QUEUE_TIMEOUT, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import Race
 from proxy.message import EMPTY, Exchange, Response
 from proxy.policy.retry import is_repeatable
@@ -93,9 +93,10 @@ class _Heat:
         seconds = self._pool.plan.retry.per_try
         if self._exchange.record.sent_at:
             late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for one try", Retry.SENT)
-        else:
-            names = ", ".join(server.name for server in self._tried[self._before :]) or "any server"
+        elif names := ", ".join(server.name for server in self._tried[self._before :]):
             late = ProxyError(RESPONSE_TIMEOUT, f"no connection to {names} in {seconds:g} s for one try", Retry.UNSENT)
+        else:
+            late = ProxyError(QUEUE_TIMEOUT, f"no server had room in {seconds:g} s for one try")
         self._race.give_up(late)
 
     def is_good(self, response: Response) -> bool:

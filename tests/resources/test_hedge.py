@@ -256,6 +256,18 @@ def test_a_server_that_cannot_be_reached_in_time_for_one_try_is_to_blame(request
         assert to_blame.failures == 1
 
 
+def test_a_try_that_only_waited_for_its_turn_speaks_against_nobody() -> None:
+    with playing(1, server={"connections": 1}, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
+        first, second = play.client(), play.client()
+        first.says(GET)
+        play.server().says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12")
+        second.says(GET)
+        play.wait(1.2)
+        assert second.takes().startswith(b"HTTP/1.1 503 ")
+        assert play.reasons == ["upstream.queue.timeout"]
+        assert play.servers[0].failures == 0
+
+
 def test_a_client_that_leaves_while_a_server_is_dialed_blames_nobody() -> None:
     with playing(1, pool={"retry": RetryPolicy(1, per_try=1.0)}) as play:
         play.endpoint.silent = True
