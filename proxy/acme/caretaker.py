@@ -73,6 +73,7 @@ class Caretaker:
         self._record = Record()
         self._told = ""
         self._ordering = False
+        self._first = True  # it has not looked yet
 
     @property
     def files(self) -> CertificateFiles:
@@ -142,7 +143,10 @@ class Caretaker:
         """Order, if it is time."""
         kept = self._stored()
         now = self._world.now()
-        if now < self._record.try_at and self._record.failures:
+        first, self._first = self._first, False
+        # What never reached the authority has cost nothing there, and whoever starts the proxy anew need not wait for
+        # it: it may have been the stop itself, whose signal breaks off the look-up of a name.
+        if now < self._record.try_at and self._record.failures and not (first and self._record.unreached):
             return
         if kept is not None and now >= self._record.ask_at:
             await self._ask(kept)
@@ -265,7 +269,10 @@ class Caretaker:
                 "no certificate for {names}: {error}; the next attempt is at {then}",
                 names=self._names, error=words, then=date(try_at),
             )  # fmt: skip
-        await self._remember(self._record._replace(failures=failures, error=words, try_at=try_at))
+        lost = isinstance(error, UnreachedError) and not retry_after
+        await self._remember(
+            self._record._replace(failures=failures, error=words, try_at=try_at, unreached=lost)
+        )
 
     async def _remember(self, record: Record) -> None:
         self._record = record

@@ -35,6 +35,7 @@ class Record(NamedTuple):
     @ivar renew_from, renew_until: when the authority wants it to be renewed; 0 where it does not say.
     @ivar ask_at: when to ask the authority again.
     @ivar rehearsed: the staging directory has given one.
+    @ivar unreached: the last failure never reached the authority.
     """
 
     failures: int = 0
@@ -44,6 +45,7 @@ class Record(NamedTuple):
     renew_until: float = 0.0
     ask_at: float = 0.0
     rehearsed: bool = False
+    unreached: bool = False
 
 
 class Lock(Protocol):

@@ -223,6 +223,22 @@ def test_a_directory_that_is_down_is_tried_soon_and_then_ever_less_often(tmp_pat
     assert stage.status["state"] == "valid"
 
 
+def test_a_restart_need_not_wait_for_what_never_reached_the_authority(tmp_path: Path) -> None:
+    """The stop itself may have been the reason: its signal breaks off the look-up of a name."""
+    stage = Stage(tmp_path)
+    stage.caretaker.stop()
+    Path(stage.caretaker.files.cert).unlink()
+    stage.directory.down = True
+    stage.begin()
+    assert stage.status["failures"] == 1
+    stage.directory.down = False
+    stage.time.passes(5)
+    assert stage.status["state"] == "missing", "it waits, as long as it runs"
+    stage.caretaker.stop()
+    stage.begin()
+    assert stage.status["state"] == "valid"
+
+
 def test_a_removed_certificate_is_ordered_again(stage: Stage) -> None:
     first = stage.serial()
     Path(stage.caretaker.files.cert).unlink()

@@ -17,4 +17,4 @@ def test_it_can_be_the_name_of_a_file(name: str) -> None:
 
 
 def test_nothing_is_remembered_at_first() -> None:
-    assert Record() == (0, "", 0.0, 0.0, 0.0, 0.0, False)
+    assert Record() == (0, "", 0.0, 0.0, 0.0, 0.0, False, False)

@@ -117,5 +117,6 @@ def test_slow_clients(
                 attack.kill()
     with capsys.disabled():
         print(f"\n{CONNECTIONS} slow clients, {words[0]}: {calm:.2f} ms, then {busy:.2f} ms, {growth} KiB more")
-    assert busy < max(2 * calm, calm + 1.0)
+    # A loop that is held up by a thousand of them is late by tens of milliseconds; a neighbour takes one or two.
+    assert busy < max(2 * calm, calm + 3.0)
     assert growth < CONNECTIONS * kib
