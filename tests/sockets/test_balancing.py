@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 import pytest
 
@@ -82,8 +81,8 @@ def held(proxy: RunningProxy, origins: list[Origin], name: str, count: int, *fie
 def test_random_draws_by_weight(proxy: RunningProxy, origins: list[Origin]) -> None:
     names = answers(proxy, 120, b"/random/")
     assert set(names) == {"s0", "s1", "s2"}
-    assert 60 <= names.count("s2") <= 100, "four of six shares"
-    assert any(one == another == "s0" for one, another in pairwise(names)), "by lot, not in turn"
+    assert 50 <= names.count("s2") <= 110, "four of six shares: 80, give or take six standard deviations"
+    assert names[6:] != names[:-6], "by lot, not in turn"
 
 
 def test_power_of_two_takes_the_less_busy_of_two(proxy: RunningProxy, origins: list[Origin]) -> None:

@@ -243,10 +243,11 @@ def test_a_second_server_overtakes_a_slow_one(run_proxy: Run, origins: list[Orig
 
 def test_one_try_has_its_time_and_all_of_them_have_theirs(run_proxy: Run, origins: list[Origin]) -> None:
     urls = ", ".join(f"'{origin.url}'" for origin in origins)
+    same = f"servers: [{urls}], balance: first_available, ejection: false"
     proxy = run_proxy(
         "upstreams:\n"
-        f"  each: {{servers: [{urls}], retries: {{count: 2, per_try: 300ms}}, ejection: false}}\n"
-        f"  all: {{servers: [{urls}], retries: {{count: 2, per_try: 300ms, total: 500ms}}, ejection: false}}\n"
+        f"  each: {{{same}, retries: {{count: 2, per_try: 300ms}}}}\n"
+        f"  all: {{{same}, retries: {{count: 2, per_try: 300ms, total: 500ms}}}}\n"
         "routes: [{path: /each, upstream: each}, {path: /all, upstream: all}]\n"
     )
     origins[0].delay = origins[1].delay = 5.0
