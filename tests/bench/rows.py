@@ -55,8 +55,8 @@ class Row:
         return "message" if self.kind is Kind.WEBSOCKET else "request"
 
 
-_HANDSHAKE = "1 KiB over TLS 1.3, a new connection and session for each request"
-_RESUMPTION = "1 KiB over TLS 1.3, a new connection with the old session for each request"
+_HANDSHAKE = "1 KiB, TLS 1.3, a handshake for each request"
+_RESUMPTION = "1 KiB, TLS 1.3, a resumption for each request"
 
 ROWS = (
     Row("0b", "no body", path="/0b"),
