@@ -9,6 +9,7 @@ import pytest
 from proxy.config import load_text
 from proxy.explain.rehearse import rehearse
 from proxy.routing import build
+from tests.support.yardstick import slowness
 
 CONFIG = r"""
 upstreams: {api: {servers: http://127.0.0.1:9001}}
@@ -155,4 +156,4 @@ def test_thousands_of_routes_and_hundreds_of_tests_take_little() -> None:
     router = build(loaded.require().routes, loaded.position)
     began = time.process_time()
     assert rehearse(loaded, router) == []
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < slowness()

@@ -165,7 +165,7 @@ def test_localhost_is_found_whichever_family_listens(run_proxy: Run, host: str) 
     proxy = run_proxy(f"upstreams: {{api: {{servers: 'http://localhost:{port}'}}}}\nroutes: [{{upstream: api}}]\n")
     began = time.monotonic()
     assert asked(proxy, 1) == {"four" if family == socket.AF_INET else "six": 1}
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2.5, "the other family is tried after a quarter of a second, not after five"
 
 
 def answer_once(listener: socket.socket) -> None:
