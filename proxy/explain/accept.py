@@ -43,7 +43,7 @@ def examine(path: str | Path, environ: Mapping[str, str], *, ahead: bool = False
         router = build(loaded.config.routes, loaded.position)
         problems += lint(loaded, router) + _rehearsed(loaded, router)
         problems += check_files(loaded, time.time(), pairs) + check_acme(loaded, environ)
-        problems += check_reach(loaded, router) + (_missing(loaded) if ahead else [])
+        problems += check_reach(loaded, router, pairs) + (_missing(loaded) if ahead else [])
         problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
     return Examined(loaded, tuple(problems), pairs)
 

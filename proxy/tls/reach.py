@@ -16,11 +16,12 @@ from proxy.config.routes import HostMatch
 from proxy.routing.entries import Entry, Route
 from proxy.routing.serving import serving
 from proxy.routing.table import Router
-from proxy.tls.certificates import CertificateError, load_pair
-from proxy.tls.contexts import ClientPolicy
+from proxy.tls.certificates import CertificateError
+from proxy.tls.contexts import CertificateFiles, ClientPolicy
 from proxy.tls.guard import Guard
 from proxy.tls.keyring import Keyring
 from proxy.tls.listening import client_policy, route_hosts
+from proxy.tls.pairs import Pairs
 from proxy.tls.table import NameTable
 
 
@@ -75,10 +76,13 @@ def guard_of(keyrings: Sequence[Keyring], entries: Sequence[Entry] = ()) -> Guar
 # --- what `check` says ------------------------------------------------------------------------------------
 
 
-def check_reach(loaded: Loaded, router: Router) -> list[Problem]:
-    """A warning for each host of a route that is refused, or open, beside one that needs a client certificate."""
+def check_reach(loaded: Loaded, router: Router, pairs: Pairs | None = None) -> list[Problem]:
+    """A warning for each host of a route that is refused, or open, beside one that needs a client certificate.
+
+    @param pairs: has what is in the files of listeners, as far as they have been read.
+    """
     config = loaded.require()
-    asked, named, open_doors = _names(config)
+    asked, named, open_doors = _names(config, pairs or Pairs())
     problems: list[Problem] = []
     for one in shared_hosts(router.entries, asked, named):
         wish = one.route.wish
@@ -105,7 +109,7 @@ def _words(one: Shared) -> tuple[str, str]:
     return f"{name} is refused: its route takes {needs}, and no certificate names it", f"name it in one, or {own}"
 
 
-def _names(config: Config) -> tuple[dict[str, ClientPolicy], NameTable[bool | None], bool]:
+def _names(config: Config, pairs: Pairs) -> tuple[dict[str, ClientPolicy], NameTable[bool | None], bool]:
     """What `shared_hosts` wants to know, and whether anybody can come in without a certificate."""
     asked: dict[str, ClientPolicy] = {}
     named = NameTable[bool | None](None)
@@ -125,7 +129,7 @@ def _names(config: Config) -> tuple[dict[str, ClientPolicy], NameTable[bool | No
         for certificate in wish.certificates or ():
             policy = client_policy(certificate)
             try:
-                names = certificate.names or load_pair(certificate.cert, certificate.key).names
+                names = certificate.names or pairs.load(CertificateFiles(certificate.cert, certificate.key)).names
             except CertificateError:
                 continue  # that has been said elsewhere
             named.add(names, True)
