@@ -10,7 +10,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-export PYTHON
+export PYTHON WORKERS
 export REVERSEPROXY_REACTOR ?= $(REACTOR)
 CONFIG ?= config/routes.yaml
 TESTS ?=
@@ -33,14 +33,13 @@ run: ## serve config/routes.yaml on http://localhost:8080
 	@.ci/venv run
 	.venv/bin/twistd -n --pidfile= reverseproxy --config $(CONFIG)
 
-# One file of tests stays in one worker: fixtures of a module are made once.
 test: ## install what the tests need and run them
 	@.ci/venv dev
 	@.ci/peers
 	@.ci/sslyze
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@.ci/tests $(TESTS)
 ifeq ($(TESTS)$(REACTOR),)
-	REVERSEPROXY_REACTOR=epoll .venv/bin/python -m pytest -q -n $(WORKERS) --dist loadfile $(ON_EPOLL)
+	@REVERSEPROXY_REACTOR=epoll .ci/tests -q $(ON_EPOLL)
 endif
 
 check: lint types floors ## lint, types, and the floors of the house
