@@ -344,6 +344,7 @@ class ProxyChannel(Protocol):
         tunnel.join(splice)
         if early := self._reader.take_rest():
             splice.received(NEAR, early)
+        splice.relay()
 
     def _tunnel_over(self, error: ProxyError | None) -> None:
         exchange, splice = self._exchange, self._splice

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import ITransport
 
 from proxy.errors import INTERNAL, ProxyError
+from proxy.flow.bypass import own_method
 from proxy.message import BodySource, Fields, RequestHead, Response
 from proxy.message.body import EMPTY, NO_FIELDS, BytesBody, PipeOwner
 from proxy.wire import (
@@ -139,7 +140,7 @@ class ResponseWriter:
 
     def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
         """The kernel may move what comes next of a body of known length: in plain text, by streams of our reactor."""
-        pipe_to = getattr(transport, "pipe_to", None)
+        pipe_to = own_method(transport, "pipe_to")
         if pipe_to is None or self._framing:
             return False
         self._pipe_owner = owner

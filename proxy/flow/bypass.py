@@ -8,6 +8,12 @@ from proxy.message import BodySink
 from proxy.wire.reader import MessageReader
 
 
+def own_method(transport: Any, name: str) -> Any:
+    """The method of that name, if the transport itself has it, else None. Twisted's wrappers (TLS, PROXY protocol) lend
+    those of the transport below them, which know nothing of what the wrapper does to every byte."""
+    return getattr(transport, name) if hasattr(type(transport), name) else None
+
+
 class Carrier(Protocol):
     """Who passes the body on otherwise."""
 

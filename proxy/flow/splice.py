@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import ITransport
 
 from proxy.alarm import NEVER, Alarm
 from proxy.errors import TUNNEL_IDLE, ProxyError
+from proxy.flow.bypass import own_method
 from proxy.limits import WRITE_STALL_SECONDS
 from proxy.wire.tunnel import TRANSITIONS, TunnelEvent, TunnelState
 
@@ -19,15 +20,26 @@ CLOSE_SECONDS = WRITE_STALL_SECONDS
 NEAR, FAR = 0, 1
 
 
+class Relay(Protocol):
+    """Bytes of one side that go to the other without being handed on here."""
+
+    @property
+    def moved(self) -> int:
+        """How many there were."""
+
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long there have been none."""
+
+
 class Splice:
     """Two connections joined into one: what either reads, the other writes.
 
     Each connection's protocol hands on what its transport tells it, naming itself as the side: NEAR is the client's,
     FAR the upstream's. Neither side is read while the other cannot take more, so a tunnel holds at most one window in
-    each direction.
+    each direction. Where the transports can do it without being asked for each message, they do.
 
     @param over: called once, when nothing can move any more, with the error that ended the tunnel, if any.
-    @ivar moved: bytes read from each side.
     """
 
     def __init__(
@@ -39,7 +51,8 @@ class Splice:
         over: Callable[[ProxyError | None], None],
     ) -> None:
         self.deadline = self.look_at = NEVER
-        self.moved = [0, 0]
+        self._handed_on = [0, 0]  # bytes, of each side, less what went through a relay
+        self._relays: list[Relay | None] = [None, None]
         self._sides: tuple[Any, Any] = (near, far)
         self._alarm = alarm
         self._idle_seconds = idle_seconds
@@ -48,9 +61,27 @@ class Splice:
         self._done = [False, False]
         alarm.set(self, idle_seconds)
 
+    @property
+    def moved(self) -> tuple[int, int]:
+        """Bytes read from each side, NEAR first."""
+        near, far = (sum(parts) for parts in zip(self._handed_on, self._relayed(), strict=True))
+        return near, far
+
+    def _relayed(self) -> list[int]:
+        return [0 if relay is None else relay.moved for relay in self._relays]
+
+    def relay(self) -> None:
+        """From now on let the transports pass on what they read by themselves, if they can."""
+        if self._state is TunnelState.OPEN:
+            for side in NEAR, FAR:
+                relay_to = own_method(self._sides[side], "relay_to")
+                if relay_to is not None:
+                    self._relays[side] = relay_to(self._sides[1 - side])
+
     def received(self, side: int, data: bytes) -> None:
         """`side` has read `data`."""
-        self.moved[side] += len(data)
+        if self._relays[side] is None:
+            self._handed_on[side] += len(data)
         self._alarm.set(self, self._idle_seconds)
         self._sides[1 - side].write(data)
 
@@ -81,12 +112,19 @@ class Splice:
             self._end(None)
 
     def time_passed(self) -> None:
-        if self._state is not TunnelState.CLOSED:
-            self._state = TunnelState.CLOSED
-            self._end(ProxyError(TUNNEL_IDLE, f"nothing moved for {self._idle_seconds:g} s"))
-        else:
+        if self._state is TunnelState.CLOSED:
             for transport in self._sides:  # whoever has not taken its last bytes by now never will
                 transport.abortConnection()
+        elif (left := self._idle_seconds - self._quiet_seconds()) > 0:
+            self._alarm.set(self, left)
+        else:
+            self._state = TunnelState.CLOSED
+            self._end(ProxyError(TUNNEL_IDLE, f"nothing moved for {self._idle_seconds:g} s"))
+
+    def _quiet_seconds(self) -> float:
+        """For how long nothing has moved, now that nothing was handed on here for the time of a deadline."""
+        relays = (relay for relay in self._relays if relay is not None)
+        return min((relay.quiet_seconds for relay in relays), default=self._idle_seconds)
 
     def _end(self, error: ProxyError | None) -> None:
         self._alarm.set(self, CLOSE_SECONDS)
@@ -95,7 +133,8 @@ class Splice:
         self._over(error)
 
     def __repr__(self) -> str:
-        return f"<Splice {self._state.value} {self.moved[NEAR]} bytes in, {self.moved[FAR]} bytes out>"
+        bytes_in, bytes_out = self.moved
+        return f"<Splice {self._state.value} {bytes_in} bytes in, {bytes_out} bytes out>"
 
 
 def half_close(transport: Any) -> None:

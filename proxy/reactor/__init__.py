@@ -12,6 +12,7 @@ Map, in the order a connection meets it:
 - ``stream.py``   the transport itself: Twisted's interfaces in front, a uvloop transport behind
 - ``sending.py``  its sending half: the queue of a turn, and producers
 - ``outbox.py``   the writes of one loop turn, flushed together
+- ``piping.py``, ``relay.py``   ways for bytes that no protocol wants to see
 - ``heap.py``     what was read is freed a moment later: the C library keeps it for the next read
 """
 

@@ -221,7 +221,7 @@ class Sending:
         else:
             self._inlet.target_drained()
 
-    # What a pipe calls
+    # What a pipe or a relay calls
 
     @property
     def takes_pipes(self) -> bool:
@@ -233,11 +233,17 @@ class Sending:
 
         @return: whether all that was written before has been sent; else `target_drained` says when it has.
         """
-        if pipe is not None and self._queue and not self._blocked and self._uv is not None:
-            self._send(self._uv)
+        if pipe is not None:
+            self.send_at_once()
         sent, self._inlet = not self._blocked, pipe
         self._blocked = self._blocked or pipe is not None
         return sent
+
+    def send_at_once(self) -> asyncio.Transport | None:
+        """Send what was written in this turn, before anything else comes; None: some of it is unsent still."""
+        if self._queue and not self._blocked and self._uv is not None:
+            self._send(self._uv)
+        return None if self._blocked else self._uv
 
     def pause_producer(self) -> None:
         """The kernel takes no more."""

@@ -36,6 +36,7 @@ from zope.interface import implementer
 from proxy.reactor.accepted import Accepted
 from proxy.reactor.attach import Attachment, attach
 from proxy.reactor.piping import Pipe, PipeOwner
+from proxy.reactor.relay import Relay, has_account
 from proxy.reactor.sending import DONE, LOST, Output, Sending
 from proxy.reactor.startls import start_tls
 
@@ -73,6 +74,7 @@ class Stream(Sending):
         "__dict__",  # not allocated until somebody hangs something on the transport
         "__weakref__",
         "_attachment",
+        "_feeder",
         "_input",
         "_outlet",
         "_sock",
@@ -86,6 +88,7 @@ class Stream(Sending):
         super().__init__(protocol, reactor)
         self._input = Input.FLOWING
         self._outlet: Pipe | None = None  # what takes the place of the protocol's `dataReceived`
+        self._feeder: Relay | None = None  # through which bytes come that nobody writes
         self._sock = sock
         # Where uvloop reads to. It asks for this method once per connection and calls it for every read.
         self.get_buffer: Callable[[int], memoryview] = reactor.get_buffer
@@ -169,10 +172,17 @@ class Stream(Sending):
             self.protocol.connectionLost(reason)
         finally:
             self.protocol = None  # which refers to us
-            if self._outlet is not None:
-                self._outlet.stop()
-            if self._inlet is not None:
-                self._inlet.stop()
+            self._end_ways()
+
+    def _end_ways(self) -> None:
+        """Nothing goes past the protocols any more, neither from this stream nor to it."""
+        if self._outlet is not None:
+            self._outlet.stop()
+        if self._inlet is not None:
+            self._inlet.stop()
+        feeder, self._feeder = self._feeder, None
+        if feeder is not None:
+            feeder.stop()
 
     def abortConnection(self) -> None:
         """Drop what waits to be sent and reset the connection. The protocol hears of it in a later turn."""
@@ -300,6 +310,21 @@ class Stream(Sending):
         self._outlet = pipe
         if self._attachment is not None and not self.disconnected:
             self._apply_input()
+
+    def relay_to(self, target: Any) -> Relay | None:
+        """From now on write to `target` whatever the peer sends, until either is lost; the protocol hears of none of
+        it. Of all else it hears as ever; the producer that is registered at `target` has to pause this stream.
+
+        @return: knows what has gone this way; None where it cannot be (not two streams of this kind, not TCP, not
+            Linux, something unsent), and nothing has changed.
+        """
+        if not isinstance(target, Stream) or not has_account(self) or not target.takes_pipes or not self._gives_pipes:
+            return None
+        uv, outlet = self._uv, target.send_at_once()
+        if uv is None or outlet is None:
+            return None
+        target._feeder = relay = Relay(self, uv, outlet.write)
+        return relay
 
     # ITCPTransport, ISystemHandle
 

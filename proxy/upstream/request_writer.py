@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import ITransport
 
 from proxy.errors import ProxyError
+from proxy.flow.bypass import own_method
 from proxy.message import EMPTY, BodySource, Fields
 from proxy.message.body import PipeOwner
 from proxy.wire import LAST_CHUNK, encode_chunk, encode_last_chunk
@@ -72,7 +73,7 @@ class RequestWriter:
 
     def pipe_from(self, transport: Any, count: int, owner: PipeOwner) -> bool:
         """The kernel may move what comes next of a body of known length: in plain text, by streams of our reactor."""
-        pipe_to = getattr(transport, "pipe_to", None)
+        pipe_to = own_method(transport, "pipe_to")
         if pipe_to is None or self._body.length is None:
             return False
         return bool(pipe_to(self._transport, count, owner))

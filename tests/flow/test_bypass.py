@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.flow.bypass import Bypass
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import WrappingFactory
+
+from proxy.flow.bypass import Bypass, own_method
 from proxy.message import Fields
 from proxy.wire import ResponseReader
 
@@ -75,3 +80,19 @@ def test_a_sink_that_wants_to_see_the_bytes_is_not_asked() -> None:
     Bypass(reader, ends).begin(Seeing(), "transport")
     Bypass(reader, ends).begin(None, "transport")
     assert (ends.asked, reader.absent) == ([], 7)
+
+
+def test_a_method_that_a_wrapper_lends_is_not_its_own() -> None:
+    """Bytes that went past it would be those before it has decrypted them."""
+    factory = WrappingFactory(Factory.forProtocol(Protocol))
+
+    class Plain(StringTransport):
+        def pipe_to(self) -> None:
+            raise AssertionError("TLS cannot have that")
+
+    plain = Plain()
+    wrapper = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+    wrapper.makeConnection(plain)
+    assert wrapper.pipe_to is not None, "Twisted lends it"
+    assert own_method(wrapper, "pipe_to") is None
+    assert own_method(plain, "pipe_to") == plain.pipe_to

@@ -282,6 +282,19 @@ def test_a_client_that_leaves_before_the_101_leaves_nothing_behind(proxy: Runnin
     eventually(lambda: left)
 
 
+def test_what_a_broken_tunnel_has_moved_is_told(proxy: RunningProxy, stage: Stage) -> None:
+    stage.play(echo)
+    with proxy.connect() as client:
+        client.send(ASK % (b"/broken", b"echo"))
+        assert client.read_answer().status == 101
+        for _ in range(5):
+            client.send(b"x" * 1000)
+            assert client.read_exactly(1000)
+        client.reset()
+    line = logged(proxy, "/broken")
+    assert (line["bytes_in"], line["bytes_out"]) == (5000, 5000)
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_one_end_that_goes_takes_the_other_with_it(proxy: RunningProxy, stage: Stage, reset: bool) -> None:
     gone: list[bool] = []
