@@ -60,7 +60,7 @@ def test_no_report_is_an_error_that_shows_what_was_printed() -> None:
 
 @pytest.mark.peers
 def test_a_new_connection_for_each_request_is_asked_for_with_a_field() -> None:
-    argv = [str(word) for word in command(rows.choose(["close"])[0], 80, 1)]
+    argv = [str(word) for word in command(rows.choose(["close-1k"])[0], 80, 1)]
     assert argv[argv.index("-H") + 1] == "Connection: close"
 
 
