@@ -36,8 +36,8 @@ class Splice:
     """Two connections joined into one: what either reads, the other writes.
 
     Each connection's protocol hands on what its transport tells it, naming itself as the side: NEAR is the client's,
-    FAR the upstream's. Neither side is read while the other cannot take more, so a tunnel holds at most one window in
-    each direction. Where the transports can do it without being asked for each message, they do.
+    FAR the upstream's. Neither side is read while the other cannot take more, so a tunnel holds at most one read in
+    each direction. Where the transports can pass it on without being asked for each message, they do.
 
     @param over: called once, when nothing can move any more, with the error that ended the tunnel, if any.
     """

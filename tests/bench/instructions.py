@@ -26,7 +26,7 @@ from tests.bench import table
 from tests.bench.install import ROOT, find_program
 from tests.bench.machine import BenchError
 
-ROWS = ("0b", "1k", "64k", "post", "routes-1000", "varied")
+ROWS = ("0b", "1k", "64k", "post", "routes-1", "routes-1000", "routes-10000", "varied")
 SCRIPT = Path(__file__).with_name("scripts") / "in_memory.py"
 # The start is in both runs, and goes out in the difference; the first requests of a connection are in neither.
 FEW, MANY = 160, 1760

@@ -34,6 +34,7 @@ def start(park: ProcessPark, config: str, port: int, env: Mapping[str, str] | No
     argv = [console_script("twistd"), *REACTOR, "-n", "--pidfile=", "reverseproxy", "--config", path]
     process = park.start(*argv, env=env, cwd=park.directory)
     process.wait_for_port(port)
+    process.wait_for_text("listening on")  # told when all the places are open
     return RunningProxy(process, port, path)
 
 

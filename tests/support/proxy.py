@@ -86,4 +86,5 @@ def start_proxy(
         cwd=park.directory,
     )
     process.wait_for_port(port)
+    process.wait_for_text("listening on")  # told when all doors are open, that of the admin too
     return RunningProxy(process, port, path)

@@ -40,6 +40,11 @@ _BROWSER = (
 _POST = b"POST /post HTTP/1.1\r\nHost: %b\r\nContent-Length: 16384\r\n\r\n" % HOST + b"x" * 16384
 
 
+def routes_of(row: str) -> int:
+    """How many routes with a path of their own there are."""
+    return int(row.removeprefix("routes-")) if row.startswith("routes-") else 10
+
+
 def requests_of(row: str) -> Iterator[bytes]:
     """What clients send, one after the other: as the wrk scripts of the rows do."""
     number = 0
@@ -50,8 +55,8 @@ def requests_of(row: str) -> Iterator[bytes]:
             yield _BROWSER % (number, number % 97, HOST, agent, HOST, number - 1, number * 2654435761, number)
         elif row == "post":
             yield _POST
-        elif row == "routes-1000":
-            yield b"GET /s%05d/1k HTTP/1.1\r\nHost: %b\r\n\r\n" % (number * 7919 % 1000, HOST)
+        elif row.startswith("routes-"):
+            yield b"GET /s%05d/1k?%d HTTP/1.1\r\nHost: %b\r\n\r\n" % (number * 7919 % routes_of(row), number, HOST)
         else:
             yield b"GET /%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (row.encode(), HOST)
 
@@ -179,7 +184,7 @@ class Reactor(Clock):
 
 def house_for(row: str, reactor: Reactor, access_log: str) -> Any:
     """A proxy with routes, pool, deadlines and access log."""
-    routes = [f"  - {{path: /s{number:05d}, upstream: o}}\n" for number in range(1000 if row == "routes-1000" else 10)]
+    routes = [f"  - {{path: /s{number:05d}, upstream: o}}\n" for number in range(routes_of(row))]
     text = (
         f"listen: ['tcp:{PORT}:interface=127.0.0.1']\naccess_log: {access_log}\n"
         "limits: {requests_per_connection: 1000000}\n"
