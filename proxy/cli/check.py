@@ -11,10 +11,12 @@ from proxy.cli.terminal import ink, say
 
 def check(arguments: argparse.Namespace) -> int:
     """Say everything that is wrong with a configuration file, its route tests included."""
+    from proxy.config.memory import collector_paused
     from proxy.config.report import render, summary
     from proxy.explain.accept import examine
 
-    problems = examine(arguments.file, os.environ, ahead=True).problems
+    with collector_paused():  # until all that was examined is gone, and only the problems are left
+        problems = examine(arguments.file, os.environ, ahead=True).problems
     if arguments.strict:
         problems = tuple(replace(problem, severity="error") for problem in problems)
     failed = any(problem.severity == "error" for problem in problems)

@@ -31,6 +31,8 @@ from proxy.config.values import (
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME = re.compile(r"(?:\*\.)?(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
+_WITH_PORT = re.compile(r"(.*):[0-9]+\Z")
+_REFUSED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00|[\x00-\x1f\x7f]")
 _APP = re.compile(r"resource:((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*):([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\Z")
 TARGETS = ("upstream", "split", "redirect", "respond", "static", "app")
 
@@ -61,7 +63,7 @@ def _host_name(value: Any) -> str:
         raise wrong("host", f"`{value}` is a URL, not a host", "only the name, such as api.example.com")
     if host.startswith("["):
         return _bracketed(value)
-    if match := re.fullmatch(r"(.*):[0-9]+", host):
+    if match := _WITH_PORT.match(host):
         raise wrong("host", f"`{value}` has a port; routes look at the name alone", f"write {match.group(1)}")
     host = host.removesuffix(".")
     if not host.isascii():
@@ -94,7 +96,7 @@ def _path(value: Any) -> str:
     ):
         if sign in value:
             raise wrong("path", f"`{sign}` in a path never matches", hint, offset=value.index(sign))
-    if bad := re.search(r"%(?![0-9A-Fa-f]{2})|%00|[\x00-\x1f\x7f]", value):
+    if bad := _REFUSED.search(value):
         raise wrong(
             "path", f"{shown(value)} never matches: `{bad.group()}` is refused", "write %25 for %", offset=bad.start()
         )
@@ -197,7 +199,7 @@ class Respond(ShortWish):
 
     status: Annotated[StrictInt, Field(ge=200, le=599)] = 200
     body: Text = ""
-    headers: dict[OwnField, Values] = {}
+    headers: dict[OwnField, Values] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -336,8 +338,8 @@ class Route(Wish):
     methods: (
         Annotated[tuple[Annotated[Token, BeforeValidator(_method)], ...], Field(min_length=1), OneOrMany()] | None
     ) = None
-    headers: dict[FieldName, ValueMatch] = {}
-    query: dict[StrictStr, ValueMatch] = {}
+    headers: dict[FieldName, ValueMatch] = Field(default_factory=dict)
+    query: dict[StrictStr, ValueMatch] = Field(default_factory=dict)
     client: Annotated[tuple[NetworkValue, ...], Field(min_length=1), OneOrMany()] | None = None
     priority: Annotated[StrictInt, Field(ge=-1_000_000, le=1_000_000)] = 0
 

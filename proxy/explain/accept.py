@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.acme.check import check_acme
-from proxy.config import Loaded, load
+from proxy.config import Config, Loaded, load
 from proxy.config.problem import Problem
+from proxy.config.routes import Application
 from proxy.routing import Router, build, lint
-from proxy.tls.check import check_files
-from proxy.tls.pairs import Pairs
-from proxy.tls.reach import check_reach
+
+if TYPE_CHECKING:
+    from proxy.tls.pairs import Pairs
 
 
 class Examined(NamedTuple):
     """A configuration, and everything that there is to say about it, in the order of its files.
 
-    @ivar pairs: what was read of the certificates that it names, for whoever builds what it says.
+    @ivar pairs: what was read of the certificates that it names, for whoever builds what it says; None where nobody
+        speaks TLS.
     """
 
     loaded: Loaded
     problems: tuple[Problem, ...]
-    pairs: Pairs
+    pairs: Pairs | None = None
 
     @property
     def usable(self) -> bool:
@@ -38,14 +39,34 @@ def examine(path: str | Path, environ: Mapping[str, str], *, ahead: bool = False
     @param ahead: look also for what whoever starts with it finds out by itself: where that is not about to happen.
     """
     loaded = load(path, environ)
-    problems, pairs = list(loaded.problems), Pairs()
-    if loaded.config is not None:
-        router = build(loaded.config.routes, loaded.position)
-        problems += lint(loaded, router) + _rehearsed(loaded, router)
-        problems += check_files(loaded, time.time(), pairs) + check_acme(loaded, environ)
-        problems += check_reach(loaded, router, pairs) + (_missing(loaded) if ahead else [])
-        problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
+    if loaded.config is None:
+        return Examined(loaded, loaded.problems)
+    router, pairs = build(loaded.config.routes, loaded.position), None
+    problems = [*loaded.problems, *lint(loaded, router), *_rehearsed(loaded, router)]
+    if _speaks_tls(loaded.config):
+        about_tls, pairs = _about_tls(loaded, router, environ)
+        problems += about_tls
+    if ahead:
+        problems += _missing(loaded)
+    problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
     return Examined(loaded, tuple(problems), pairs)
+
+
+def _speaks_tls(config: Config) -> bool:
+    listeners, upstreams = config.listen, config.upstreams.values()
+    return any(one.tls is not None for one in listeners) or any(one.tls is not None for one in upstreams)
+
+
+def _about_tls(loaded: Loaded, router: Router, environ: Mapping[str, str]) -> tuple[list[Problem], Pairs]:
+    # OpenSSL and all that works with it take longer to import than most files take to check.
+    from proxy.acme.check import check_acme
+    from proxy.tls.check import check_files
+    from proxy.tls.pairs import Pairs
+    from proxy.tls.reach import check_reach
+
+    pairs = Pairs()
+    problems = check_files(loaded, time.time(), pairs) + check_acme(loaded, environ)
+    return problems + check_reach(loaded, router, pairs), pairs
 
 
 def _rehearsed(loaded: Loaded, router: Router) -> list[Problem]:
@@ -57,22 +78,33 @@ def _rehearsed(loaded: Loaded, router: Router) -> list[Problem]:
     return rehearse(loaded, router)
 
 
-def _missing(loaded: Loaded) -> list[Problem]:
+def _missing(loaded: Loaded) -> Iterator[Problem]:
     """Applications that cannot be imported, and an access log that cannot be opened. Modules are run for that, as a
     start does; what makes a resource is not called."""
-    from proxy.admin.access_log import no_access_log, probe
+    config = loaded.require()
+    for place, route in enumerate(config.routes):
+        if route.app is not None:
+            yield from _not_imported(loaded, place, route.app)
+    if config.access_log is not None and config.access_log != "stdout":
+        yield from _not_opened(loaded, config.access_log)
+
+
+def _not_imported(loaded: Loaded, place: int, wish: Application) -> Iterator[Problem]:
+    # With this comes all that a house is made of, which most configurations can be judged without.
     from proxy.assemble.apps import AssemblyError, imported
 
-    config, found = loaded.require(), []
-    for place, route in enumerate(config.routes):
-        try:
-            if route.app is not None:
-                imported(place, route.app)
-        except AssemblyError as error:
-            found.append(error.problem(loaded))
     try:
-        probe(config.access_log or "stdout")
+        imported(place, wish)
+    except AssemblyError as error:
+        yield error.problem(loaded)
+
+
+def _not_opened(loaded: Loaded, path: str) -> Iterator[Problem]:
+    from proxy.admin.access_log import no_access_log, probe
+
+    try:
+        probe(path)
     except OSError as error:
-        what = no_access_log(str(config.access_log), error)
-        found.append(AssemblyError(("access_log",), what).problem(loaded))
-    return found
+        from proxy.assemble.apps import AssemblyError
+
+        yield AssemblyError(("access_log",), no_access_log(path, error)).problem(loaded)
