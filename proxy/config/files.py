@@ -1,7 +1,8 @@
-"""Files that a configuration is made of: its own, those it includes, and those that hold a value."""
+"""Files that a configuration is made of or names: its own, those it includes, those that hold a value, certificates."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -12,24 +13,42 @@ from proxy import limits
 _HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
-def read_file(path: Path, most: int) -> bytes | str:
-    """What is in a regular file, or in words that follow its name why that cannot be had.
+class NotRegularError(OSError):
+    """A pipe, a device or the like."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(errno.EINVAL, "not a regular file", str(path))
+
+
+def read_regular(path: str | Path, most: int) -> bytes:
+    """What is in a regular file, the first `most` bytes of it.
 
     Nobody writes to a forgotten pipe, and a device may never end: whoever reads them in a thread does so for ever.
 
-    @param most: so many bytes and no more.
+    @raise OSError: it cannot be had.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             number = file.fileno()
             if not stat.S_ISREG(os.fstat(number).st_mode) and not str(path).startswith(_HANDED_OVER):
-                return "is not a regular file"
+                raise NotRegularError(path)
             os.set_blocking(number, True)
-            data = file.read(most + 1)
+            return file.read(most)
+    except ValueError as error:  # a NUL in its name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+
+
+def read_file(path: Path, most: int) -> bytes | str:
+    """What is in a regular file, or in words that follow its name why that cannot be had.
+
+    @param most: so many bytes and no more.
+    """
+    try:
+        data = read_regular(path, most + 1)
+    except NotRegularError:
+        return "is not a regular file"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    except ValueError as error:
-        return f"cannot be read: {error}"  # a NUL in its name
     return data if len(data) <= most else f"is larger than {most // limits.MIB} MiB"
 
 

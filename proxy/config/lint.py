@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 import yaml
 
 from proxy.config.document import Tree
+from proxy.config.files import NotRegularError, read_regular
 from proxy.config.lint_regexes import lint_regexes
 from proxy.config.lint_secrets import lint_secrets
 from proxy.config.lint_timeouts import lint_timeouts
@@ -85,6 +86,19 @@ def _directories(tree: Tree, config: Config) -> None:
             _warn(tree, "missing-directory", message, ("routes", place, "static", "root"))
 
 
+def _hosts(tree: Tree, config: Config) -> None:
+    place = ("resolver", "hosts")
+    if tree.node(place) is None:
+        return
+    try:
+        read_regular(config.resolver.hosts, 0)
+    except NotRegularError as error:  # whoever looks a name up would wait for it, and everybody for him
+        tree.add_at("hosts-file", f"`{config.resolver.hosts}` is {error.strerror}", place, "name a file as in hosts(5)")
+    except OSError as error:
+        _warn(tree, "hosts-file", f"`{config.resolver.hosts}` cannot be read: {error.strerror}", place)
+
+
 _RULES: tuple[Callable[[Tree, Config], None], ...] = (
     _unused, lint_upstreams, lint_regexes, lint_secrets, _no_effect, _trust, lint_timeouts, _directories,
+    _hosts,
 )  # fmt: skip

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import NameOID
 
 from proxy import limits
+from proxy.config.files import read_regular
 
 ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
@@ -161,13 +162,12 @@ def load_revoked(path: str) -> tuple[x509.CertificateRevocationList, ...]:
 
 
 def read(path: str) -> bytes:
-    """What is in a file.
+    """What is in a regular file.
 
-    @raise CertificateError: it cannot be read, or is far too large.
+    @raise CertificateError: it is none, cannot be read, or is far too large.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - thousands are read at a start: `Path` takes as long as the reading
-            data = file.read(limits.CERTIFICATE_FILE_BYTES + 1)
+        data = read_regular(path, limits.CERTIFICATE_FILE_BYTES + 1)
     except OSError as error:
         raise CertificateError(path, error.strerror or str(error)) from error
     if len(data) > limits.CERTIFICATE_FILE_BYTES:
@@ -211,7 +211,7 @@ def signature(paths: Iterable[str]) -> tuple[tuple[int, int, int], ...]:
 def _file_signature(path: str) -> tuple[int, int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116 - of thousands every few seconds
-    except OSError:
+    except (OSError, ValueError):  # it is not there, or has a name that no file has
         return (0, 0, 0)
     return found.st_mtime_ns, found.st_ino, found.st_size
 

@@ -10,6 +10,7 @@ import pytest
 from proxy import limits
 from proxy.config import load
 from proxy.config.files import read_file
+from proxy.explain.accept import examine
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -70,3 +71,20 @@ def test_a_pipe_in_a_directory_that_is_included(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("include: d\nroutes: [{respond: 204}]\n")
     [problem] = load(tmp_path / "x.yaml", {}).problems
     assert problem.message == f"`{tmp_path / 'd' / 'a.yaml'}`: the file is not a regular file"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resolver: {hosts: pipe}\nroutes: [{respond: 204}]\n",
+        "listen: {endpoint: 'tcp:1', tls: {certificates: {cert: pipe, key: pipe}}}\nroutes: [{respond: 204}]\n",
+        "upstreams: {a: {servers: ['https://a'], tls: {ca: pipe}}}\nroutes: [{upstream: a}]\n",
+        "upstreams: {a: {servers: ['https://a'], tls: {crl: pipe}}}\nroutes: [{upstream: a}]\n",
+    ],
+)
+def test_so_does_whatever_else_a_configuration_names(tmp_path: Path, text: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "x.yaml").write_text(text)
+    [problem] = [one for one in examine(tmp_path / "x.yaml", {}).problems if one.severity == "error"]
+    assert problem.message.endswith("not a regular file") and str(tmp_path / "pipe") in problem.message
+    assert problem.source[problem.column - 1 :].startswith("pipe")

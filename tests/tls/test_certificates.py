@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_what_is_no_certificate(tmp_path: Path, data: bytes | None, words: str) 
     with pytest.raises(CertificateError, match=words) as caught:
         load_chain(str(path))
     assert caught.value.path == str(path)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("read_as", [load_chain, load_key, load_revoked])
+def test_nobody_waits_for_a_pipe(tmp_path: Path, read_as: Callable[[str], object]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CertificateError, match="not a regular file"):
+        read_as(str(tmp_path / "pipe"))
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(CertificateError, match="embedded null byte"):
+        load_chain("a\0b")
+    assert signature(["a\0b"]) == signature(["/nowhere/at/all"])
 
 
 def test_a_key_in_place_of_a_certificate(authority: Authority) -> None:
