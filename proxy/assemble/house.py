@@ -25,6 +25,7 @@ from proxy.assemble.pools import PoolBuilder, key_rule, successor
 from proxy.config import Config, Loaded
 from proxy.config import routes as route_wishes
 from proxy.config.bounds import Timeouts
+from proxy.config.memory import collector_paused
 from proxy.config.model import Listener as ListenerWish
 from proxy.downstream.admission import Admission
 from proxy.downstream.site import ProxySite
@@ -136,6 +137,7 @@ class House(NamedTuple):
             self.access_log.close()
 
 
+@collector_paused()
 def assemble(
     loaded: Loaded,
     reactor: Any,

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 def collector_paused() -> Iterator[None]:
     """No garbage collection inside: what is built there lives on, so that looking for garbage in it finds nothing.
 
-    Measured on 10,000 routes: half of the time of loading and most of the time of building the router.
+    Measured on 10,000 routes: half of the time of loading and most of the time of building the router. On 1,000
+    certificates: a tenth.
     """
     was_enabled = gc.isenabled()
     gc.disable()

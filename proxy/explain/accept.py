@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.config import Config, Loaded, load
+from proxy.config.memory import collector_paused
 from proxy.config.problem import Problem
 from proxy.config.routes import Application
 from proxy.routing import Router, build, lint
@@ -33,6 +34,7 @@ class Examined(NamedTuple):
         return not any(problem.severity == "error" for problem in self.problems)
 
 
+@collector_paused()
 def examine(path: str | Path, environ: Mapping[str, str], *, ahead: bool = False) -> Examined:
     """Load the configuration at `path`, look for what is probably a mistake, and run its route tests.
 

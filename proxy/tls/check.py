@@ -20,7 +20,7 @@ from proxy.tls.certificates import (
     exposure,
 )
 from proxy.tls.contexts import CertificateFiles
-from proxy.tls.ocsp import must_staple, responder_of, responders_in
+from proxy.tls.ocsp import first_askable, must_staple, responders_in
 from proxy.tls.pairs import Pairs
 from proxy.tls.terms import terms
 
@@ -135,11 +135,13 @@ class _Check:
 
     def _staple(self, path: Path, wish: ListenerTls, cert: str, pair: Pair) -> None:
         """Whether clients can get the OCSP response that a certificate makes them want."""
-        url = responder_of(pair.leaf)
+        named = tuple(filter(None, responders_in(pair.leaf)))
+        url = first_askable(named)
         if url and pair.issuer is None and wish.staple == "auto":
             why, hint = "its file lacks the certificate of its issuer", "append that, or write `staple: off`"
-        elif not url and (named := ", ".join(map(repr, responders_in(pair.leaf)))):
-            why, hint = f"the responder that it names cannot be asked, {named}", "have it issued anew"
+        elif not url and named:
+            words = ", ".join(map(repr, named))
+            why, hint = f"the responder that it names cannot be asked, {words}", "have it issued anew"
         elif not url:
             why, hint = "it names nobody who gives one", "have it issued anew without must-staple"
         else:
@@ -147,7 +149,7 @@ class _Check:
         if must_staple(pair.leaf) and (why or wish.staple == "off"):
             message = f"clients may refuse {cert}: it needs an OCSP response, and {why or '`staple: off` forbids that'}"
             self._say((*path, "cert"), "must-staple", message, hint)
-        elif why and wish.staple == "auto" and (url or any(responders_in(pair.leaf))):
+        elif why and wish.staple == "auto" and named:
             self._say((*path, "cert"), "staple", f"{cert} gets no OCSP responses: {why}", hint)
 
     # --- both ends ----------------------------------------------------------------------------------------

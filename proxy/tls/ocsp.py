@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -42,7 +42,12 @@ class Answer(NamedTuple):
 def responder_of(certificate: x509.Certificate) -> str:
     """The URL of whoever answers for `certificate` (RFC 5280 section 4.2.2.1); "" where it names none that is asked by
     plain HTTP, as all are: the answer is signed."""
-    return next((url for url in responders_in(certificate) if _askable(url)), "")
+    return first_askable(responders_in(certificate))
+
+
+def first_askable(urls: Iterable[str]) -> str:
+    """The same of the URLs that a certificate names."""
+    return next((url for url in urls if _askable(url)), "")
 
 
 def responders_in(certificate: x509.Certificate) -> Iterator[str]:

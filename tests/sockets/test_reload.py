@@ -26,7 +26,7 @@ from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import ProcessPark, RunningProcess, require_program
 from tests.support.proxy import REACTOR, console_script
 from tests.support.raw import RawClient
-from tests.support.yardstick import slowness
+from tests.support.yardstick import slowness, within
 
 FULL = bool(os.environ.get("REVERSEPROXY_FULL"))
 SECONDS, RELOADS = (60, 100) if FULL else (6, 10)
@@ -269,13 +269,6 @@ def test_thousands_of_routes_are_checked_in_time(park: ProcessPark) -> None:
         return usage.ru_utime + usage.ru_stime
 
     assert any(within(check, CHECK_SECONDS) for _ in range(ATTEMPTS))
-
-
-def within(measure: Callable[[], float], seconds: float) -> bool:
-    """Whether what is measured stays below `seconds` on a quiet machine; on this one, with what it has left."""
-    before = slowness()
-    measured = measure()
-    return measured < seconds * max(before, slowness())
 
 
 class Held(NamedTuple):
