@@ -17,7 +17,7 @@ import yaml
 from proxy import limits
 from proxy.config.lines import end_of, find, lines_of
 from proxy.config.problem import Path, Position, Problem, Severity
-from proxy.config.veil import Veil
+from proxy.config.veil import Secrets
 
 PLAIN = "plain"
 _TEXT = "tag:yaml.org,2002:str"
@@ -74,7 +74,7 @@ class Tree:
     @ivar sought: directories that are included, and files that hold values or could not be had.
     @ivar root: the root node, None where there is none to use.
     @ivar unusable: the marks of values that could not be made out, so that nothing more is said about them.
-    @ivar secrets: values that came out of files of their own: nothing may show them.
+    @ivar secrets: values that nothing may show.
     """
 
     def __init__(self) -> None:
@@ -82,9 +82,7 @@ class Tree:
         self.sought: set[str] = set()
         self.problems: list[Problem] = []
         self.root: yaml.Node | None = None
-        self.secrets: set[str] = set()
-        self._hidden: dict[Position, str] = {}
-        self._veil = Veil()
+        self.secrets = Secrets()
         self.unusable: list[Any] = []
         self._noted: set[Problem] = set()
         self._lines: dict[str, list[str]] = {}
@@ -290,7 +288,7 @@ class Tree:
         self, code: str, message: str, start: Any, end: Any, hint: str, severity: Severity, offset: int = 0
     ) -> Problem:
         """A problem between two YAML marks, or with the whole configuration where there are none."""
-        message, hint = self._veiled(start, message, hint)
+        message, hint = self.secrets.left_out(_place(start) if start is not None else None, message, hint)
         if start is None:
             return Problem(severity, code, message, next(iter(self.texts), ""), hint=hint)
         width = end.column - start.column - offset if end is not None and end.line == start.line else 1
@@ -298,19 +296,9 @@ class Tree:
         text = self._line(start.name, line)
         return Problem(severity, code, message, start.name, line, column, text, max(1, width), hint)
 
-    def hide(self, mark: Any, secret: str) -> None:
-        """What stands at `mark` came out of a file of its own."""
-        self._hidden[_place(mark)] = secret
-        if secret not in self.secrets:
-            self.secrets.add(secret)
-            self._veil = Veil(self.secrets)
-
-    def _veiled(self, mark: Any, message: str, hint: str) -> tuple[str, str]:
-        """What is said about the value at `mark`, without any secret."""
-        veil, own = self._veil, self._hidden.get(_place(mark)) if mark is not None else None
-        if not own:
-            return veil.within(message), veil.within(hint)
-        return veil.about(own, message, "this value, which is not shown, cannot be used"), veil.about(own, hint, "")
+    def hide(self, mark: Any, secret: str, written: str) -> None:
+        """What stands at `mark` is a secret, `written` with a reference."""
+        self.secrets.hide(_place(mark), secret, written)
 
     def add_at(
         self,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from proxy import limits
 from proxy.config.files import read_file
+from proxy.config.veil import SECRET_VARIABLES
 
 #: A reference, also one that is not closed, or what stands for a plain `${`.
 REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
@@ -26,11 +27,16 @@ class Fault(NamedTuple):
 
 
 class Interpolation(NamedTuple):
-    """The text with every reference replaced, and the files that any of it came from, or should have."""
+    """The text with every reference replaced.
+
+    @ivar files: those that any of it came from, or should have.
+    @ivar secret: whether nobody may see it.
+    """
 
     text: str
     faults: tuple[Fault, ...]
     files: tuple[Path, ...] = ()
+    secret: bool = False
 
 
 def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Interpolation:
@@ -40,6 +46,7 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
     """
     faults: list[Fault] = []
     files: list[Path] = []
+    secrets: list[bool] = []
     numbers = count()
 
     def value_of(match: re.Match[str]) -> str:
@@ -52,14 +59,17 @@ def interpolate(text: str, environ: Mapping[str, str], directory: Path) -> Inter
         elif inside.startswith("file:"):
             files.append(directory / inside[5:])
             found = _from_file(files[-1])
+            secrets.append(True)
         else:
             found = _from_environment(inside, environ)
+            secrets.append(_is_secret(inside, environ))
         if isinstance(found, str):
             return found
         faults.append(found._replace(number=number))
         return ""
 
-    return Interpolation(REFERENCE.sub(value_of, text), tuple(faults), tuple(files))
+    done = REFERENCE.sub(value_of, text)
+    return Interpolation(done, tuple(faults), tuple(files), any(secrets))
 
 
 def _unclosed(inside: str, following: str) -> Fault:
@@ -84,6 +94,12 @@ def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:
         hint = f"set it, or give a default: `${{{name}:-default}}`"
         return Fault("environment", f"the environment variable `{name}` is not set", hint, 0)
     return value
+
+
+def _is_secret(inside: str, environ: Mapping[str, str]) -> bool:
+    """Whether a variable has a name as secrets have, and a value: a default is there for everybody to read."""
+    name = inside.partition(":-")[0]
+    return bool(environ.get(name)) and SECRET_VARIABLES.match(name) is not None
 
 
 def _from_file(path: Path) -> str | Fault:

@@ -45,7 +45,7 @@ def lint_secrets(tree: Tree, config: Config) -> None:
             _probe(tree, name, upstream.health)
         if upstream.agent is not None and _LOOKS_SECRET.search(upstream.agent.send or ""):
             _say(tree, "what looks like a secret for the agent", upstream_place(tree, name, "agent", "send"))
-    if tree.secrets and tree.root is not None:
+    if tree.secrets.texts and tree.root is not None:
         _readable_files(tree, tree.root)
 
 

@@ -63,8 +63,9 @@ class Loaded:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values that came out of files of their own: whoever shows a configuration masks them."""
-        return frozenset(self.tree.secrets)
+        """Values out of files of their own, and of variables with such names: whoever shows a configuration masks
+        them."""
+        return frozenset(self.tree.secrets.texts)
 
     def problem_at(
         self, path: problem.Path, code: str, message: str, hint: str = "", *, key: bool = False, error: bool = False
@@ -130,9 +131,9 @@ def _data(tree: Tree, root: yaml.Node, environ: Mapping[str, str]) -> Any:
             tree.add(fault.code, fault.message, start, end, fault.hint)
         if done.faults:
             tree.unusable.append(node.start_mark)
-        if done.files:
-            tree.hide(node.start_mark, done.text)
-            tree.sought.update(map(str, done.files))
+        if done.secret:
+            tree.hide(node.start_mark, done.text, text)
+        tree.sought.update(map(str, done.files))
         return scalar_value(node, done.text) if done.text else ""
 
     return tree.plain(root, scalar)

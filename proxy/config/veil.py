@@ -10,9 +10,15 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from proxy.config.problem import Position
+
 #: Names of header fields and of query parameters whose values are nobody's business.
 SECRET_FIELDS = re.compile(
     rb"(?i)(?:(?:proxy-)?authorization|.*(?:(?:api|access|private)[-_]?key|token|secret|passw(?:or)?d|credential).*)\Z"
+)
+#: The same of environment variables.
+SECRET_VARIABLES = re.compile(
+    r"(?i)(?:.*(?:token|secret|passw(?:or)?d|passphrase|credential).*|(?:.*_)?(?:key|auth(?:orization)?))\Z"
 )
 
 # A secret of fewer characters is found in texts that have nothing to do with it: it counts only as a whole value.
@@ -33,7 +39,7 @@ class Veil:
         self._known = known
         self._secrets = frozenset(filter(None, secrets))
         long = sorted((secret for secret in self._secrets if len(secret) >= _FOUND_INSIDE), key=len, reverse=True)
-        self._inside = re.compile("|".join(map(re.escape, long))) if long else None
+        self._inside = re.compile("(?i)" + "|".join(map(re.escape, long))) if long else None
 
     def covers(self, name: object, within: str) -> bool:
         """Whether the values are secret that people keep under a name of their own choice.
@@ -92,15 +98,47 @@ class Veil:
             return [self.through(item) for item in value]
         return value
 
-    def about(self, own: str, text: str, instead: str) -> str:
+    def about(self, own: str, written: str, text: str, instead: str) -> str:
         """A sentence about the secret `own`: also of a part of it, or in other letters, nothing may be left.
 
-        @param instead: what is said where something is.
+        @param written: what is said in its place.
+        @param instead: what is said where something is left.
         """
-        text = self.within(re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", lambda found: masked(found[0]), text))
+        text = self.within(re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", lambda found: written, text))
         known, said = own.lower(), text.lower()
         parts = (said[at : at + _FOUND_INSIDE] for at in range(len(said) - _FOUND_INSIDE + 1))
         return instead if any(part in known for part in parts) else text
+
+
+class Secrets:
+    """The values of a configuration that came from elsewhere to be kept there, and where they stand.
+
+    @ivar texts: what nothing may show.
+    """
+
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
+        self._standing: dict[Position, tuple[str, str]] = {}
+        self._veil: Veil | None = None
+
+    def hide(self, place: Position, secret: str, written: str) -> None:
+        """What stands at `place` is a secret.
+
+        @param written: how it is written there, such as `Bearer ${API_TOKEN}`.
+        """
+        self._standing[place] = secret, written
+        self.texts.add(secret)
+        self._veil = None
+
+    def left_out(self, place: Position | None, message: str, hint: str) -> tuple[str, str]:
+        """What is said about the value at `place`, or about none, and what to do, without any secret."""
+        if self._veil is None:
+            self._veil = Veil(self.texts)
+        veil, (own, written) = self._veil, self._standing.get(place, ("", "")) if place is not None else ("", "")
+        if not own:
+            return veil.within(message), veil.within(hint)
+        instead = f"what `{written}` stands for cannot be used here; it is not shown"
+        return veil.about(own, written, message, instead), veil.about(own, written, hint, "")
 
 
 def masked(secret: str | bytes) -> str:

@@ -31,7 +31,7 @@ HERE = Path()
 )
 def test_references_are_replaced_once(text: str, expected: str) -> None:
     done = interpolate(text, ENVIRONMENT, HERE)
-    assert done == (expected, (), ())
+    assert done == (expected, (), (), False)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_every_fault_is_told() -> None:
 
 def test_a_secret_comes_from_a_file_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cr3t\n")
-    assert interpolate("Bearer ${file:key}", {}, tmp_path) == ("Bearer s3cr3t", (), (tmp_path / "key",))
+    assert interpolate("Bearer ${file:key}", {}, tmp_path) == ("Bearer s3cr3t", (), (tmp_path / "key",), True)
     assert interpolate(f"${{file:{tmp_path}/key}}", {}, HERE).text == "s3cr3t"
 
 
@@ -81,3 +81,13 @@ def test_a_file_that_is_no_secret(tmp_path: Path, data: bytes) -> None:
     done = interpolate("${file:key}", {}, tmp_path)
     assert done.text == ""
     assert [fault.code for fault in done.faults] == ["secret-file"]
+
+
+@pytest.mark.parametrize("name", ["API_TOKEN", "STICKY_KEY", "db_password", "KEY", "OIDC_CLIENT_SECRET", "BASIC_AUTH"])
+def test_a_variable_with_such_a_name_holds_a_secret(name: str) -> None:
+    assert interpolate(f"a ${{HOME}} ${{{name}}}", {"HOME": "/", name: "x"}, Path()).secret
+
+
+@pytest.mark.parametrize("name", ["HOME", "MONKEY", "KEYBOARD", "AUTHOR", "API_URL"])
+def test_one_with_another_name_does_not(name: str) -> None:
+    assert not interpolate(f"${{{name}}}", {name: "x"}, Path()).secret

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config import load_text
-from proxy.config.veil import Veil, masked
+from proxy.config import Position, load_text
+from proxy.config.veil import Secrets, Veil, masked
 from proxy.explain.accept import examine
 
 
@@ -69,14 +69,54 @@ SECRET = "Top-Secret-Value-" + "z" * 60
          "/topsecretvalue"),
     ],
 )  # fmt: skip
-def test_no_message_about_a_value_out_of_a_file_shows_it(tmp_path: Path, text: str, secret: str) -> None:
+@pytest.mark.parametrize("reference", ["${file:sec}", "${API_TOKEN}", "${API_TOKEN:-other}"])
+def test_no_message_about_a_secret_shows_it(tmp_path: Path, text: str, secret: str, reference: str) -> None:
     (tmp_path / "sec").write_text(secret)
     path = tmp_path / "x.yaml"
-    path.write_text(text)
-    found = examine(path, {}).problems
+    path.write_text(text.replace("${file:sec}", reference))
+    found = examine(path, {"API_TOKEN": secret}).problems
     assert any(problem.severity == "error" for problem in found)
     said = "\n".join(problem.render() for problem in found).lower()
     assert not any(secret.lower()[at : at + 8] in said for at in range(len(secret) - 7))
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        ("soon-or-later", "`${API_TOKEN}` is not a duration"),
+        ("soon-or-later" * 9, "what `${API_TOKEN}` stands for cannot be used here; it is not shown"),
+    ],
+)
+def test_a_message_that_may_not_say_the_value_says_where_it_is_from(secret: str, message: str) -> None:
+    text = "timeouts: {connect: '${API_TOKEN}'}\nroutes: [{respond: 204}]\n"
+    [problem] = load_text(text, "x.yaml", {"API_TOKEN": secret}).problems
+    assert problem.message == message
+
+
+@pytest.mark.parametrize(
+    ("name", "environ"), [("PORT", {"PORT": "80a"}), ("MY_TOKEN:-80a", {}), ("MY_TOKEN:-80a", {"MY_TOKEN": ""})]
+)
+def test_what_everybody_may_know_is_shown(name: str, environ: dict[str, str]) -> None:
+    loaded = load_text(f"limits: {{head: '${{{name}}}'}}\nroutes: [{{respond: 204}}]\n", "x.yaml", environ)
+    assert "`80a`" in loaded.problems[0].message
+    assert loaded.secrets == frozenset()
+
+
+def test_a_secret_is_found_in_other_letters_too() -> None:
+    assert "topsecret" not in Veil(["TopSecret"]).within("the host topsecret.example is unknown")
+
+
+def test_a_place_knows_its_own_secret_and_all_others() -> None:
+    secrets = Secrets()
+    here, there = Position("x", 1, 1), Position("x", 2, 1)
+    secrets.hide(here, "topsecret", "${A_TOKEN}")
+    assert secrets.left_out(there, "it is not topsecret", "try `topsecret`")[0] == f"it is not {masked('topsecret')}"
+    assert secrets.left_out(here, "psecre is no number", "a number") == (
+        "what `${A_TOKEN}` stands for cannot be used here; it is not shown", "a number",
+    )  # fmt: skip
+    secrets.hide(there, "another", "${file:b}")
+    assert secrets.left_out(None, "another", "")[0] == masked("another")
+    assert secrets.texts == {"topsecret", "another"}
 
 
 def test_a_hint_that_gives_nothing_away_stays() -> None:
