@@ -19,13 +19,14 @@ from proxy.admin.effective import effective
 from proxy.admin.metrics import exposition
 from proxy.admin.plan import ADDED, REMOVED, Change, is_effective, plan
 from proxy.assemble import House
+from proxy.assemble.pools import tls_of_upstreams
 from proxy.config import ConfigError, Loaded
 from proxy.config.report import as_json
 from proxy.explain.question import Question
 from proxy.explain.report import explain_shortly, routed
 from proxy.leaving import Leaving
 from proxy.ports import StartError
-from proxy.tls.expiry import certificates
+from proxy.tls.expiry import certificates, upstream_certificates
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
 
@@ -59,6 +60,15 @@ class Served(Protocol):
     async def reload(self) -> list[Change]: ...
 
 
+def _certificates(house: House) -> list[dict[str, Any]]:
+    """Those of listeners, then those of upstreams, each with whose they are."""
+    now, told = time.time(), []
+    for listener in house.listeners:
+        if listener.site.tls is not None:
+            told += [{"listener": listener.description, **one} for one in certificates(listener.site.tls.keyring, now)]
+    return told + upstream_certificates(tls_of_upstreams(house.config, house.client_tls), now)
+
+
 class Running:
     """The answers of the control site, for one service."""
 
@@ -80,11 +90,7 @@ class Running:
                 {"endpoint": listener.description, "connections": len(listener.site.channels)}
                 for listener in (house.listeners if house is not None else ())
             ],
-            "certificates": [
-                {"listener": listener.description, **one}
-                for listener in (house.listeners if house is not None else ())
-                for one in (certificates(listener.site.tls.keyring, time.time()) if listener.site.tls else ())
-            ],
+            "certificates": _certificates(house) if house is not None else [],
             "leaving": sum(len(site.channels) for leaving in service.leaving for site in leaving.sites),
             "upstreams": [
                 {**pool.state()._asdict(), "servers": [server._asdict() for server in pool.state().servers]}

@@ -112,6 +112,26 @@ def test_the_status_tells_of_certificates(tmp_path: Path) -> None:
     assert orjson.loads(orjson.dumps(told)) == told
 
 
+def test_the_status_tells_of_those_who_judge_servers(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    mine = authority.issue("me.test", days=10)
+    whom = f"ca: {authority.ca}, crl: {authority.revoke(days=20)}, cert: {mine.cert}, key: {mine.key}"
+    text = f"""\
+defaults: {{upstream: {{tls: {{{whom}}}}}}}
+upstreams:
+  one: {{servers: ["https://127.0.0.1:1"]}}
+  two: {{servers: ["https://127.0.0.1:2"]}}
+  plain: {{servers: ["http://127.0.0.1:3"]}}
+routes: [{{path: /1, upstream: one}}, {{path: /2, upstream: two}}, {{path: /3, upstream: plain}}]
+"""
+    told = Running(Service(text)).status()["certificates"]
+    assert [(entry["upstreams"], entry["key"]) for entry in told] == [
+        (["one", "two"], "ECDSA"), (["one", "two"], "CA"), (["one", "two"], "CRL"),
+    ]  # fmt: skip
+    assert (told[0]["names"], told[0]["file"]) == (["me.test"], mine.cert)
+    assert 19.9 * 86400 < told[2]["seconds_left"] <= 20 * 86400
+
+
 def test_status_of_a_proxy_that_has_not_started() -> None:
     service = Service()
     service.house = None

@@ -80,7 +80,8 @@ def _of_certificates(status: Mapping[str, Any]) -> Iterator[Family]:
 
 
 def _certificate(one: Mapping[str, Any]) -> Labels:
-    return {"listener": one["listener"], "file": one["file"], "key": one["key"], "names": " ".join(one["names"])}
+    whose = {"upstreams": " ".join(one["upstreams"])} if "upstreams" in one else {"listener": one["listener"]}
+    return {**whose, "file": one["file"], "key": one["key"], "names": " ".join(one["names"])}
 
 
 def _of_upstreams(upstreams: Iterable[Mapping[str, Any]]) -> Iterator[Family]:

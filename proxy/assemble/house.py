@@ -6,8 +6,9 @@ Each object gets its collaborators here and nowhere else. Nothing is started: se
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from twisted.internet.endpoints import serverFromString
@@ -45,6 +46,7 @@ from proxy.resources.split import Branch, SplitForward
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import Route, build
 from proxy.tls.certificates import CertificateError
+from proxy.tls.client import ClientPlan, ClientTls
 from proxy.tls.keyring import Keyring
 from proxy.tls.listening import Ordered, response_fields, tls_server
 from proxy.tls.pairs import Pairs
@@ -70,6 +72,7 @@ class House(NamedTuple):
     @ivar apps: what is mounted for `app:`, by its name and the path on which it is mounted.
     @ivar replaced: pools that stay under their names, each with what it is to become.
     @ivar office: who looks after the certificates that are ordered; None where none are.
+    @ivar client_tls: what is spoken with servers.
     """
 
     loaded: Loaded
@@ -83,6 +86,7 @@ class House(NamedTuple):
     replaced: tuple[tuple[Pool, Pool], ...] = ()
     keyrings: tuple[Keyring, ...] = ()
     office: Office | None = None
+    client_tls: Mapping[ClientPlan, ClientTls] = MappingProxyType({})
 
     @property
     def config(self) -> Config:
@@ -159,7 +163,8 @@ def assemble(
     """
     config = loaded.require()
     alarm = Alarm(reactor) if standing is None else standing.alarm
-    builder = PoolBuilder(config, reactor, alarm, demo_addresses, resolver)
+    client_tls = standing.client_tls if standing is not None else {}
+    builder = PoolBuilder(config, reactor, alarm, demo_addresses, resolver, client_tls)
 
     # Judgement: who is believed, what is said about clients, which way requests go.
     forwarding = forwarding_policy(config)
@@ -198,7 +203,8 @@ def assemble(
         )
         for listener, server in zip(config.listen, servers, strict=True)
     )
-    return House(loaded, alarm, admission, root, listeners, pools, access_log, apps, tuple(replaced), keyrings, office)
+    fixed = (loaded, alarm, admission, root, listeners, pools, access_log, apps)
+    return House(*fixed, tuple(replaced), keyrings, office, builder.client_tls)
 
 
 def node_of(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -48,6 +49,8 @@ class PoolBuilder:
 
     @param demo_addresses: where the demo servers listen, if the configuration has any.
     @param resolver: of names; the machine's own by default, made when the first name needs it.
+    @param standing: TLS to servers as it stands: kept, with its sessions, where it is still what is wished for.
+    @ivar client_tls: TLS to servers; whoever is looked up later may need more.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class PoolBuilder:
         alarm: Alarm,
         demo_addresses: Sequence[Address],
         resolver: Resolver | None = None,
+        standing: Mapping[ClientPlan, ClientTls] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._reactor = reactor
@@ -64,7 +68,8 @@ class PoolBuilder:
         self._demo_addresses = demo_addresses
         self._given_resolver = resolver
         self._random = Random(os.urandom(16))
-        self._tls: dict[ClientPlan, ClientTls] = {}
+        wanted = {client_plan(wish.tls) for wish in config.upstreams.values()}
+        self.client_tls = {plan: tls for plan, tls in standing.items() if plan in wanted}
         self._connect = connect_seconds(config)
 
     @cached_property
@@ -162,9 +167,9 @@ class PoolBuilder:
         if not wish.url.secure:
             return endpoint
         plan = client_plan(upstream.tls)
-        tls = self._tls.get(plan)
+        tls = self.client_tls.get(plan)
         if tls is None:
-            tls = self._tls[plan] = ClientTls(plan)
+            tls = self.client_tls[plan] = ClientTls(plan)
         return TlsEndpoint(endpoint, tls, wish.url.server_name, self._alarm, seconds)
 
     def _address(self, address: ServerAddress) -> Address:
@@ -214,6 +219,14 @@ def client_plan(wish: UpstreamTls | None) -> ClientPlan:
         return ClientPlan()
     files = (wish.ca or "", wish.crl or "", wish.cert or "", wish.key or "")
     return ClientPlan(*files, name=wish.name or "", san=wish.san, verify=wish.verify)
+
+
+def tls_of_upstreams(config: Config, known: Mapping[ClientPlan, ClientTls]) -> Iterator[tuple[str, ClientTls]]:
+    """The upstreams that TLS is spoken to, each with its own of `known`."""
+    for name, wish in config.upstreams.items():
+        tls = known.get(client_plan(wish.tls))
+        if tls is not None and any(server.url.secure for server in wish.servers):
+            yield name, tls
 
 
 def choice_of(wish: Upstream) -> Tiers[ProxyClientFactory]:

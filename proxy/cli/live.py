@@ -74,12 +74,13 @@ def _reloads(said: dict[str, Any], colors: Ink) -> list[str]:
 def certificate_lines(certificates: list[dict[str, Any]], colors: Ink) -> list[str]:
     """A line for each certificate, those that expire first before the others, at most `_CERTIFICATES`. One that several
     listeners have is one."""
-    once = list({(one["file"], *one["names"]): one for one in certificates}.values())
+    once = list({(one["file"], *one["names"], *one.get("upstreams", ())): one for one in certificates}.values())
     first = sorted(once, key=lambda one: one["seconds_left"])[:_CERTIFICATES]
     rows = []
     for one in first:
-        names, staple = one["names"], one["staple"]
-        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        staple, told = one["staple"], _some(one["names"])
+        if "upstreams" in one:
+            told = ", ".join(filter(None, (told, f"for {_some(one['upstreams'])}")))
         response = {"none": "", "off": "", "good": "stapled"}.get(staple["state"], f"staple {staple['state']}")
         why = f": {staple['error']}" if staple["error"] else ""
         rows.append((told, one["key"], f"until {one['not_after'][:10]}", one["file"], response + why))
@@ -91,6 +92,10 @@ def certificate_lines(certificates: list[dict[str, Any]], colors: Ink) -> list[s
     ]
     rest = len(once) - len(first)
     return [*lines, f"  and {rest} that expire later"] if rest else lines
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _left(seconds: int) -> str:

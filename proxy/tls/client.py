@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -39,10 +38,11 @@ from proxy.errors import (
 from proxy.tls.certificates import (
     UNREADABLE,
     CertificateError,
+    Pair,
     days_left,
     exposure,
     is_address,
-    load_chain,
+    load_pair,
     signature,
 )
 from proxy.tls.contexts import EXPIRED_CODES, REVOKED_CODE, client_context
@@ -101,7 +101,7 @@ class ClientTls:
         self.plan = plan
         self._now = now
         self._wall = wall
-        self._until: datetime | None = None  # when our own certificate expires
+        self._own: Pair | None = None
         self._warned_at = -limits.CERTIFICATE_WARN_SECONDS + now()
         self._files = [path for path in (plan.ca, plan.crl, plan.cert, plan.key) if path]
         self._signature = signature(self._files)
@@ -120,7 +120,7 @@ class ClientTls:
             self._context = client_context(
                 plan.ca, plan.crl, plan.cert, plan.key, plan.verify, policy("intermediate")
             )
-            self._until = load_chain(plan.cert)[0].not_valid_after_utc if plan.cert else None
+            self._own = load_pair(plan.cert, plan.key) if plan.cert else None
         except CertificateError as error:
             stays = "the old one stays" if self._context is not None else "no server can be reached"
             log.error("a file for TLS to upstreams cannot be used, {stays}: {error}", stays=stays, error=str(error))
@@ -132,11 +132,16 @@ class ClientTls:
     def _warn(self, now: float) -> None:
         """Say every day what expires soon: our own certificate, and those by whom servers are judged."""
         self._reminder.look(self._terms, self._wall())
-        left = days_left(self._until, self._wall()) if self._until is not None else inf
+        left = days_left(self._own.not_after, self._wall()) if self._own is not None else inf
         if left < limits.CERTIFICATE_WARN_DAYS and now - self._warned_at >= limits.CERTIFICATE_WARN_SECONDS:
             self._warned_at = now
             word = "has expired" if left < 0 else f"expires in {left:.0f} days"
             log.warn("our certificate for servers in {file} {word}", file=self.plan.cert, word=word)
+
+    def in_use(self) -> tuple[Pair | None, tuple[Term, ...]]:
+        """Our own certificate, if there is one, and how long the files count by which servers are judged."""
+        self._look()  # nobody may have connected since they were renewed
+        return self._own, self._terms
 
     def _look(self) -> None:
         """Take renewed files."""

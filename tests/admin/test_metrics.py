@@ -78,11 +78,15 @@ def test_a_refused_reload_and_a_proxy_that_drains() -> None:
 
 def test_certificates_tell_when_they_expire() -> None:
     one = {"listener": "tcp:443", "file": "a.pem", "names": ["a.test", "b.test"], "key": "RSA"}
+    of_servers = {"upstreams": ["api", "mail"], "file": "ca.pem", "names": [], "key": "CA"}
+    end = {"not_after": "2030-01-01T00:00:00Z", "seconds_left": 5, "staple": {}}
     said = told(
-        certificates=[{**one, "not_after": "2030-01-01T00:00:00Z", "seconds_left": 5, "staple": {}}],
+        certificates=[{**one, **end}, {**of_servers, **end}],
         acme=[{"names": ["c.test"], "failures": 3}],
     )
     labels = (("file", "a.pem"), ("key", "RSA"), ("listener", "tcp:443"), ("names", "a.test b.test"))
+    assert said["certificate_not_after_seconds", labels] == 1893456000
+    labels = (("file", "ca.pem"), ("key", "CA"), ("names", ""), ("upstreams", "api mail"))
     assert said["certificate_not_after_seconds", labels] == 1893456000
     assert said["acme_failures", (("names", "c.test"),)] == 3
 

@@ -9,12 +9,13 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 
 from proxy.alarm import Alarm
-from proxy.assemble.pools import PoolBuilder, connect_seconds
+from proxy.assemble.pools import PoolBuilder, connect_seconds, tls_of_upstreams
 from proxy.balance.key import KeyRule, Source
-from proxy.config import load_text
+from proxy.config import Config, load_text
 from proxy.message import Fields
 from proxy.policy.resolution import Answer, Question, Target
 from proxy.policy.retry import RetryPolicy
+from proxy.tls.client import ClientPlan, ClientTls
 from proxy.upstream.dial import Address
 from proxy.upstream.factory import ProxyClientFactory
 from proxy.upstream.pool import Pool
@@ -67,6 +68,25 @@ def test_a_dial_may_take_as_long_as_the_most_patient_route() -> None:
           - {path: /both, split: [{upstream: one}, {upstream: two}], timeouts: {connect: 3s}}
         """
     assert connect_seconds(load_text(text, "x.yaml", {}).require()) == {"one": 3.0, "two": 9.0}
+
+
+def test_tls_to_servers_stays_with_its_sessions_while_it_is_wished_for() -> None:
+    def builder(text: str, standing: dict[ClientPlan, ClientTls]) -> tuple[Config, PoolBuilder]:
+        config = load_text(f"upstreams: {text}\nroutes: [{{respond: 204}}]\n", "x.yaml", {}).require()
+        clock = MemoryReactorClock()
+        made = PoolBuilder(config, clock, Alarm(clock, clock.seconds), (), None, standing)
+        for name, wish in config.upstreams.items():
+            made.build(name, wish)
+        return config, made
+
+    config, first = builder("{a: {servers: https://127.0.0.1}, b: {servers: http://127.0.0.1}}", {})
+    [(name, tls)] = tls_of_upstreams(config, first.client_tls)
+    assert name == "a"
+    more = "{a: {servers: [https://127.0.0.2]}, c: {servers: [https://127.0.0.1], tls: {name: c.test}}}"
+    config, second = builder(more, first.client_tls)
+    assert dict(tls_of_upstreams(config, second.client_tls))["a"] is tls
+    config, third = builder("{c: {servers: [https://127.0.0.1], tls: {name: c.test}}}", second.client_tls)
+    assert [plan.name for plan in third.client_tls] == ["c.test"]
 
 
 TWO = "servers: [http://10.0.0.1, http://10.0.0.2:81]"

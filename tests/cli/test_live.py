@@ -139,6 +139,8 @@ def test_certificates_are_shown_by_when_they_expire() -> None:
             one(["gone.test"], -0.5, "off"),
             one(["today.test"], 0.05, "none"),
             one(["today.test"], 0.05, "none"),  # on another listener
+            {**one(["ca"], 70, "none", key="CA"), "names": [], "upstreams": ["api", "mail"]},
+            {**one(["me.test"], 71, "none"), "upstreams": ["api"]},
         ],
         Ink(False),
     )
@@ -147,6 +149,8 @@ def test_certificates_are_shown_by_when_they_expire() -> None:
         ["1 hour", "today.test", "ECDSA", "until 2027-01-24", "today.test.crt"],
         ["1 day", "late.test", "RSA", "until 2027-01-24", "late.test.crt", "staple failing: HTTP 503"],
         ["63 days", "a.test, b.test, c.test and 2 more", "ECDSA", "until 2027-01-24", "a.test.crt", "stapled"],
+        ["70 days", "for api, mail", "CA", "until 2027-01-24", "ca.crt"],
+        ["71 days", "me.test, for api", "ECDSA", "until 2027-01-24", "me.test.crt"],
     ]
     assert len({line.index("until") for line in shown}) == 1
     many = certificate_lines([one([f"h{days}.test"], days, "none") for days in range(30, 0, -1)], Ink(False))

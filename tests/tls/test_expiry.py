@@ -5,9 +5,11 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from proxy import limits
 from proxy.alarm import Alarm
+from proxy.tls.client import ClientPlan, ClientTls
 from proxy.tls.contexts import CertificateFiles, ClientPolicy
-from proxy.tls.expiry import certificates
+from proxy.tls.expiry import certificates, upstream_certificates
 from proxy.tls.keyring import HostPlan, Keyring
 from proxy.tls.ocsp import OcspError
 from proxy.tls.policies import policy
@@ -76,3 +78,16 @@ def test_names_that_were_given_count(authority: Authority) -> None:
     scene = Scene((one,))
     scene.keyring.hosts[0].plan = HostPlan((CertificateFiles(one.cert, one.key),), ("x.a.test",))
     assert told(scene)[0]["names"] == ["x.a.test"]
+
+
+def test_renewed_files_of_upstreams_are_told_although_nobody_connects(authority: Authority) -> None:
+    clock = Clock()
+    lists = authority.revoke(days=2)
+    tls = ClientTls(ClientPlan(authority.ca, lists), clock.seconds, NOW.timestamp)
+    assert [one["key"] for one in upstream_certificates([("a", tls)], NOW.timestamp())] == ["CA", "CRL"]
+    renewed = authority.revoke(days=20)
+    assert renewed == lists
+    clock.advance(limits.CERTIFICATE_LOOK_SECONDS)
+    [_, told] = upstream_certificates([("a", tls), ("b", tls)], NOW.timestamp())
+    assert told["upstreams"] == ["a", "b"]
+    assert told["seconds_left"] > 19 * 86400
