@@ -16,12 +16,12 @@ from proxy.config import Config, Loaded, Position
 from proxy.config.document import Tree
 from proxy.config.problem import Path
 from proxy.config.resolve import gate_paths
-from proxy.config.values import Duration, PositiveDuration, Size
+from proxy.config.values import Duration, LongDuration, PositiveDuration, Size
 from proxy.config.veil import Veil
 from proxy.routing import named
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}:]+|file:[^{}]+)(?::-[^{}]*)?\}")
-_UNITS = {"s": (Duration, PositiveDuration), "B": (Size,)}
+_UNITS = {"s": (Duration, LongDuration, PositiveDuration), "B": (Size,)}
 
 Nodes = tuple[yaml.Node, ...]
 

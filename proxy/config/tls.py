@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from proxy.config.acme import Acme
 from proxy.config.server_name import ServerName
-from proxy.config.values import Duration, OneOrMany, ShortWish, StrictBool, StrictStr, Wish, wrong
+from proxy.config.values import LongDuration, OneOrMany, ShortWish, StrictBool, StrictStr, Wish, wrong
 
 # What https://hstspreload.org/ asks for.
 _PRELOAD_SECONDS = 365 * 86400
@@ -60,7 +60,7 @@ class Hsts(ShortWish):
 
     shorthand = "max_age"
 
-    max_age: Duration
+    max_age: LongDuration
     subdomains: StrictBool = False
     preload: StrictBool = False
 

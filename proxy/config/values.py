@@ -109,7 +109,7 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Any, years: int = 1) -> float:
     if isinstance(value, float):
         return value  # a default, in seconds already
     if value == 0 and not isinstance(value, bool):
@@ -119,9 +119,13 @@ def _seconds(value: Any) -> float:
     if not isinstance(value, str) or not _DURATION.match(value):
         raise wrong("duration", f"{shown(value)} is not a duration", "write for example 10s, 500ms, 1m30s or 1h")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(value))
-    if seconds > _YEAR_SECONDS:
-        raise wrong("duration", f"{shown(value)} is more than a year")
+    if seconds > years * _YEAR_SECONDS:
+        raise wrong("duration", f"{shown(value)} is more than {'a year' if years == 1 else f'{years} years'}")
     return seconds
+
+
+def _many_seconds(value: Any) -> float:
+    return _seconds(value, years=10)
 
 
 def _positive_seconds(value: Any) -> float:
@@ -217,6 +221,8 @@ _SIZE_SCHEMA = WithJsonSchema(
 
 #: Seconds, 0.0 where switched off.
 Duration = Annotated[float, PlainValidator(_seconds), _DURATION_SCHEMA]
+#: The same for what others are to remember, such as browsers: up to ten years.
+LongDuration = Annotated[float, PlainValidator(_many_seconds), _DURATION_SCHEMA]
 #: Seconds, above 0.
 PositiveDuration = Annotated[float, PlainValidator(_positive_seconds), _DURATION_SCHEMA]
 #: Bytes.

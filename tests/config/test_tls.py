@@ -48,6 +48,9 @@ def test_hsts_in_short_and_in_long() -> None:
     listed = {"max_age": "365d", "subdomains": True, "preload": True}
     for written, value in (
         ("365d", b"max-age=31536000"),
+        ("63072000s", b"max-age=63072000"),
+        ("730d", b"max-age=63072000"),
+        ("3650d", b"max-age=315360000"),
         (long, b"max-age=3600; includeSubDomains"),
         (listed, b"max-age=31536000; includeSubDomains; preload"),
         (0, b"max-age=0"),
@@ -82,6 +85,8 @@ def test_a_redirect_of_a_whole_listener(written: str, port: int) -> None:
         ({"tls": {"certificates": FILES, "hsts": {"max_age": "365d", "preload": True}}}, "subdomains: true"),
         ({"tls": {"certificates": FILES, "hsts": {"max_age": "1d", "subdomains": True, "preload": True}}}, "365d"),
         ({"tls": {"certificates": FILES, "hsts": {"preload": True}}}, "max_age"),
+        ({"tls": {"certificates": FILES, "hsts": "3651d"}}, "more than 10 years"),
+        ({"tls": {"certificates": FILES, "hsts": 63072000}}, "has no unit"),
     ],
 )
 def test_what_is_wrong_with_a_listener(wish: dict[str, object], words: str) -> None:
