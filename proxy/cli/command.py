@@ -73,6 +73,9 @@ def _about_files(commands: _Commands[argparse.ArgumentParser]) -> None:
     explain.add_argument(
         "--from", dest="client", type=_address, default="127.0.0.1", metavar="IP", help="default: 127.0.0.1"
     )
+    explain.add_argument(
+        "--client-cert", metavar="PEM", help="what the client shows where it is asked, or none; default: what is wanted"
+    )
     explain.add_argument("--listener", default="", metavar="ENDPOINT", help="default: by scheme and port of the URL")
     explain.add_argument("--all", action="store_true", help="list every route that was rejected, however many")
     explain.add_argument("--live", action="store_true", help="ask the running proxy, with the health of this moment")

@@ -26,6 +26,8 @@ def explain(arguments: argparse.Namespace) -> int:
 
         question = {"method": method, "url": url, "headers": arguments.header, "client": arguments.client}
         question |= {"listener": arguments.listener} if arguments.listener else {}
+        shown = _certificate(arguments.client_cert)
+        question |= {"certificate": shown} if shown is not None else {}
         said = Control.of_file(arguments.admin, file).post("/explain", question)
     else:
         said = _offline(str(file), method, url, arguments)
@@ -38,13 +40,27 @@ def explain(arguments: argparse.Namespace) -> int:
 
 def _offline(file: str, method: str, url: str, arguments: argparse.Namespace) -> Any:
     from proxy.cli.reading import offline_house, read
+    from proxy.explain.journey import judges_of
     from proxy.explain.question import Question
     from proxy.explain.report import explain as ask
 
-    house = offline_house(read(file))
+    house, shown = offline_house(read(file)), _certificate(arguments.client_cert)
+    question = Question(method, url, tuple(arguments.header), arguments.client, arguments.listener, shown)
     try:
-        return ask(house, Question(method, url, tuple(arguments.header), arguments.client, arguments.listener))
+        return ask(house, question, judges_of(house.loaded, house.root.router))
     except ValueError as error:
+        raise Stop(f"reverseproxy explain: {error}", 2) from error
+
+
+def _certificate(name: str | None) -> str | None:
+    """The certificate that a client shows, as PEM: what is in a file, or nothing for `none`."""
+    if name is None or name == "none":
+        return "" if name else None
+    from proxy.tls.certificates import CertificateError, load_chain, pem_of
+
+    try:
+        return b"".join(map(pem_of, load_chain(name))).decode()
+    except CertificateError as error:
         raise Stop(f"reverseproxy explain: {error}", 2) from error
 
 
@@ -55,6 +71,8 @@ def render(said: dict[str, Any], colors: Ink, *, live: bool = False, everything:
     @param everything: list every route that was rejected, however many.
     """
     lines = [*_request(said["request"], colors), *_listener(said.get("listener"), colors)]
+    if "client_certificate" in said:
+        lines.append(_client_certificate(said["client_certificate"], colors))
     if "routes" in said:
         lines += _routes(said, colors, everything)
     if "gates" in said:
@@ -100,6 +118,13 @@ def _listener(said: dict[str, Any] | None, colors: Ink) -> list[str]:
         return [f"  no listener speaks {said['scheme']}: judged as if one did"]
     others = f", like {' and '.join(said['others'])}: --listener names one" if said["others"] else ""
     return [f"  listener {said['endpoint']}{others}  {colors(said['position'], 'dim')}".rstrip()]
+
+
+def _client_certificate(said: dict[str, Any], colors: Ink) -> str:
+    whom = f"client certificate {said['asks']} by {said['asked_by']}"
+    if said["client"] == "assumed":
+        return f"  {whom}: {colors('taken for one that is believed', 'yellow')}, --client-cert says which"
+    return f"  {whom}: {'believed' if said['client'] == 'shown' else 'the client has none'}"
 
 
 def _routes(said: dict[str, Any], colors: Ink, everything: bool) -> list[str]:
@@ -177,7 +202,8 @@ def _answer(said: dict[str, Any], colors: Ink) -> list[str]:
     answer = said["answer"]
     status = answer["status"]
     hue = "green" if status is not None and status < 400 else "red"
-    words = colors(str(status), hue, "bold") if status is not None else colors("not known", "yellow")
+    unknown = colors("none", "red", "bold") if "reason" in answer else colors("not known", "yellow")
+    words = colors(str(status), hue, "bold") if status is not None else unknown
     lines = [_title("answer", colors) + f"  {words}  by {answer['by']}"]
     if answer["by"] == "the listener":
         listener = said["listener"]

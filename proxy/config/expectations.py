@@ -10,6 +10,8 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.config.values import FieldName, FieldValue, OneOrMany, ShortWish, StrictInt, StrictStr, Wish, shown, wrong
 
+#: What stands for a client without a certificate, where a file could be named.
+NO_CERTIFICATE = "none"
 _LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (https?://[^/?#\s@]*(?:/[^#\s]*|\?[^#\s]*|))\Z")
 
 
@@ -39,7 +41,10 @@ def _client(value: Any) -> str:
 
 
 class TestRequest(ShortWish):
-    """A request that a route test makes: `GET http://host/path`, or that line with more."""
+    """A request that a route test makes: `GET http://host/path`, or that line with more.
+
+    @ivar client_certificate: a PEM file that the client shows where it is asked, or `none`; None for what is wanted.
+    """
 
     __test__ = False  # pytest takes every class named Test... for tests
 
@@ -48,6 +53,7 @@ class TestRequest(ShortWish):
     line: Annotated[RequestLine, PlainValidator(_request_line), WithJsonSchema({"type": "string"})]
     headers: dict[FieldName, Annotated[tuple[FieldValue, ...], OneOrMany()]] = {}
     client: Annotated[str, PlainValidator(_client), WithJsonSchema({"type": "string"})] = "127.0.0.1"
+    client_certificate: StrictStr | None = None
 
 
 class RouteTest(Wish):

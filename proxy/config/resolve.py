@@ -11,6 +11,7 @@ import yaml
 from proxy.config import problem
 from proxy.config.address import looks_like_address
 from proxy.config.document import Tree
+from proxy.config.expectations import NO_CERTIFICATE, RouteTest
 from proxy.config.gates import Gate
 from proxy.config.model import Config, Listener
 from proxy.config.routes import Route
@@ -35,7 +36,9 @@ def resolve(tree: Tree, config: Config) -> Config:
     resolver = config.resolver.model_copy(update={"hosts": str(hosts)})
     listen = tuple(_listener(tree, place, listener) for place, listener in enumerate(config.listen))
     routes = tuple(_resolved(tree, config, place, route) for place, route in enumerate(config.routes))
-    return config.model_copy(update={"upstreams": upstreams, "routes": routes, "resolver": resolver, "listen": listen})
+    tests = tuple(_test(tree, place, test) for place, test in enumerate(config.tests))
+    more = {"resolver": resolver, "listen": listen, "tests": tests}
+    return config.model_copy(update={"upstreams": upstreams, "routes": routes, **more})
 
 
 def _listener(tree: Tree, place: int, wish: Listener) -> Listener:
@@ -43,6 +46,14 @@ def _listener(tree: Tree, place: int, wish: Listener) -> Listener:
         return wish
     folder = Path(tree.position(("listen", place)).file).parent
     return wish.model_copy(update={"tls": wish.tls.beside(folder)})
+
+
+def _test(tree: Tree, place: int, wish: RouteTest) -> RouteTest:
+    name = wish.request.client_certificate
+    if name is None or name == NO_CERTIFICATE:
+        return wish
+    file = str(Path(tree.position(("tests", place)).file).parent / name)
+    return wish.model_copy(update={"request": wish.request.model_copy(update={"client_certificate": file})})
 
 
 def _files_of(tree: Tree, path: problem.Path, wish: _Settings) -> _Settings:

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from proxy.assemble.house import Targets, forwarding_policy, node_of
+from proxy.assemble.house import House, Targets, forwarding_policy, node_of
 from proxy.config import Config, Loaded
 from proxy.config.gates import Gate as GateWish
 from proxy.config.model import Listener
 from proxy.downstream.admission import Admission
 from proxy.downstream.request_body import RequestBody
 from proxy.errors import ProxyError
+from proxy.explain.handshake import Met, keyrings_of, meet
 from proxy.explain.question import Entrance, Question, entrance, read
 from proxy.flow.walk import Walk
 from proxy.gates.chain import Gate, Proceed, compose
@@ -27,7 +29,10 @@ from proxy.policy.request_id import RequestIds
 from proxy.resources.secure import HttpsRedirect
 from proxy.resources.tree import Root, RouteNode
 from proxy.routing import Route, Router
+from proxy.tls.guard import host_name
+from proxy.tls.keyring import Keyring
 from proxy.tls.listening import response_fields
+from proxy.tls.reach import guard_of
 from proxy.wire import RequestLimits
 
 # The targets whose answer is known without asking anybody.
@@ -35,11 +40,15 @@ _ANSWERS_ITSELF = ("redirect", "respond")
 
 
 class Judges(NamedTuple):
-    """Whoever has a say in what becomes of a request: those of a house, or of a configuration alone (`judges_of`)."""
+    """Whoever has a say in what becomes of a request: those of a house, or of a configuration alone (`judges_of`).
+
+    @ivar hosts: whom clients shake hands with, by the place of the listener, as far as that makes a difference.
+    """
 
     loaded: Loaded
     admission: Admission
     root: Root
+    hosts: Mapping[int, Keyring] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -68,6 +77,7 @@ class Journey:
     """How far a request came, and what became of it there.
 
     @ivar listener: what the configuration says about the listener that hears it; None where nobody listens for it.
+    @ivar met: what the handshake has come to; None where there was none, or it made no difference.
     @ivar head: as it came; None where it is none.
     @ivar exchange: as it is at the end of the way.
     @ivar admitted: what the router was asked; None where it was not.
@@ -81,6 +91,7 @@ class Journey:
     question: Question
     entrance: Entrance
     listener: Listener | None
+    met: Met | None = None
     head: RequestHead | None = None
     exchange: Exchange | None = None
     admitted: Admitted | None = None
@@ -97,13 +108,20 @@ class Journey:
 
 
 def judges_of(loaded: Loaded, router: Router) -> Judges:
-    """Those that a house of `loaded` would have, made without pools, files and sockets.
-
-    Of certificates they know nothing, so nobody asks clients for any.
-    """
+    """Those that a house of `loaded` would have, made without pools and sockets, and of files only those for hosts that
+    ask clients for certificates."""
     config = loaded.require()
-    admission = Admission(forwarding_policy(config), RequestIds(Random(0)))
-    return Judges(loaded, admission, Root(router, _Nodes(config, router)))
+    hosts = keyrings_of(config)
+    guard = guard_of(tuple(hosts.values()), router.entries)
+    admission = Admission(forwarding_policy(config), RequestIds(Random(0)), guard)
+    return Judges(loaded, admission, Root(router, _Nodes(config, router)), hosts)
+
+
+def judges_in(house: House) -> Judges:
+    """Those of a house that runs."""
+    tls = [listener.site.tls for listener in house.listeners]
+    hosts = {place: one.keyring for place, one in enumerate(tls) if one is not None}
+    return Judges(house.loaded, house.admission, house.root, hosts)
 
 
 class _Nodes(dict[int, RouteNode]):
@@ -131,7 +149,8 @@ def travel(judges: Judges, question: Question) -> Journey:
         _go(judges, journey)
     except ProxyError as error:
         journey.error = error
-        journey.answer, _ = answer(error, b"", None if journey.exchange is None else journey.exchange.head)
+        if error.reason.status:  # else there is no connection to answer on
+            journey.answer, _ = answer(error, b"", None if journey.exchange is None else journey.exchange.head)
     if journey.answer is not None and journey.listener is not None:
         fields = journey.answer.fields
         more = [pair for pair in response_fields(journey.listener) if pair[0].lower() not in fields]
@@ -148,7 +167,11 @@ def _go(judges: Judges, journey: Journey) -> None:
     record = ExchangeRecord(0.0, 0.0)
     exchange = Exchange(journey.head, b"", body or EMPTY, Peer(question.client, 0), record, _no_interim)
     journey.exchange = exchange
-    judges.admission.admit(exchange, judges.admission.forwarder(question.client, journey.entrance.scheme))
+    journey.met = _met(judges, journey, journey.head)
+    redirects = journey.listener is not None and journey.listener.redirect is not None
+    admission = judges.admission.unguarded() if redirects else judges.admission
+    credentials = journey.met.credentials if journey.met is not None else None
+    admission.admit(exchange, admission.forwarder(question.client, journey.entrance.scheme, credentials))
     if journey.listener is not None and journey.listener.redirect is not None:
         there = HttpsRedirect(journey.listener.redirect)
         journey.answer = _walked(there.resource_for(exchange).respond(exchange))
@@ -161,6 +184,13 @@ def _go(judges: Judges, journey: Journey) -> None:
     if body is not None:
         body.limit(node.body_limit)
     _through(judges, journey, exchange, node)
+
+
+def _met(judges: Judges, journey: Journey, head: RequestHead) -> Met | None:
+    """@raise ProxyError: the handshake is refused."""
+    place, question = journey.entrance.place, journey.question
+    hosts = judges.hosts.get(place) if place is not None else None
+    return meet(hosts, host_name(question.host or head.host), question.certificate) if hosts is not None else None
 
 
 def _through(judges: Judges, journey: Journey, exchange: Exchange, node: RouteNode) -> None:

@@ -26,6 +26,7 @@ class Question(NamedTuple):
     @ivar headers: lines, `Name: value`.
     @ivar client: the address that it comes from.
     @ivar listener: the endpoint that it comes to; "" for the one that fits.
+    @ivar certificate: what the client shows where it is asked for one, as PEM; "" for nothing, None where that is open.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Question(NamedTuple):
     headers: tuple[str, ...] = ()
     client: str = "127.0.0.1"
     listener: str = ""
+    certificate: str | None = None
 
     @classmethod
     def of(cls, said: Any) -> Question:
@@ -49,10 +51,18 @@ class Question(NamedTuple):
         if not isinstance(headers, list) or not all(isinstance(line, str) for line in headers):
             raise ValueError("`headers` is a list of lines, each `Name: value`")
         rest = {key: said.get(key, cls._field_defaults.get(key)) for key in ("method", "url", "client", "listener")}
-        wrong = " and ".join(f"`{key}`" for key, value in rest.items() if not isinstance(value, str))
+        certificate = said.get("certificate")
+        given = rest if certificate is None else rest | {"certificate": certificate}
+        wrong = " and ".join(f"`{key}`" for key, value in given.items() if not isinstance(value, str))
         if wrong:
             raise ValueError(f"in a question, {wrong} must be text")
-        return cls(headers=tuple(headers), **rest)
+        return cls(headers=tuple(headers), certificate=certificate, **rest)
+
+    @property
+    def host(self) -> bytes | None:
+        """The host of its URL, as handshakes are for it; None where it is a path."""
+        url = _URL.match(self.url)
+        return url[2].encode("utf-8") if url is not None else None
 
 
 class Entrance(NamedTuple):

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from proxy.config import Loaded, Problem
 from proxy.config.address import looks_like_address, parse_address
-from proxy.config.expectations import RouteTest
+from proxy.config.expectations import NO_CERTIFICATE, RouteTest
 from proxy.explain.journey import Journey, judges_of, travel
 from proxy.explain.question import Question
 from proxy.routing import Route, Router
+from proxy.tls.certificates import CertificateError, load_chain, pem_of
 
 
 class Failure(NamedTuple):
@@ -50,11 +51,20 @@ def failures(loaded: Loaded, router: Router) -> Iterator[tuple[Failure, ...]]:
 
 
 def question_of(test: RouteTest) -> Question:
-    """The request that `test` makes."""
+    """The request that `test` makes.
+
+    @raise ValueError: the certificate that its client shows cannot be read.
+    """
     asked = test.request
     fields = ((name, value) for name, values in asked.headers.items() for value in values)
     lines = tuple(f"{name.decode()}: {value.decode('utf-8', 'surrogateescape')}" for name, value in fields)
-    return Question(asked.line.method.decode(), asked.line.url, lines, asked.client)
+    shown = asked.client_certificate
+    if shown is not None:
+        try:
+            shown = "" if shown == NO_CERTIFICATE else b"".join(map(pem_of, load_chain(shown))).decode()
+        except CertificateError as error:
+            raise ValueError(str(error)) from error
+    return Question(asked.line.method.decode(), asked.line.url, lines, asked.client, certificate=shown)
 
 
 def _unmet(test: RouteTest, journey: Journey) -> Iterator[Failure]:
@@ -83,6 +93,8 @@ def _got(journey: Journey) -> str:
     if journey.route is not None:
         refused = f", refused ({journey.error.reason.code})" if journey.error is not None else ""
         return f"the route `{journey.route.name}`{refused}"
+    if journey.error is not None and not journey.error.reason.status:
+        return f"a refused handshake ({journey.error.reason.code}: {journey.error.detail})"
     return f"no route ({journey.error.reason.code})" if journey.error is not None else "no route"
 
 
@@ -96,7 +108,9 @@ def _answer_unmet(test: RouteTest, journey: Journey, got: str) -> Iterator[Failu
     answer = journey.answer
     if answer is None:
         key = "status" if test.status is not None else "headers"
-        whole = f"{got} to {_target(journey.route)}: what that answers is not known before"
+        whole = got
+        if journey.error is None:
+            whole = f"{got} to {_target(journey.route)}: what that answers is not known before"
         yield Failure(key, "an answer of the proxy itself", whole, f"got {whole}")
         return
     if test.status is not None and answer.status != test.status:

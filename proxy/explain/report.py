@@ -16,7 +16,7 @@ from proxy.balance.split import Split
 from proxy.config import Position
 from proxy.config.gates import FieldChanges
 from proxy.config.veil import Veil
-from proxy.explain.journey import Admitted, Journey, Judges, travel
+from proxy.explain.journey import Admitted, Journey, Judges, judges_in, travel
 from proxy.explain.question import Question
 from proxy.message import RequestHead, ResponseHead
 from proxy.message.fields import Pair
@@ -27,12 +27,13 @@ from proxy.routing import Route
 Look = Callable[[], list[dict[str, Any]]]
 
 
-def explain(house: House, question: Question) -> dict[str, Any]:
+def explain(house: House, question: Question, judges: Judges | None = None) -> dict[str, Any]:
     """Everything that is decided about the request, as JSON values.
 
+    @param judges: where the house does not run, so that its own know nothing of listeners.
     @raise ValueError: it cannot be written as a request, or there is no such listener.
     """
-    said, look = explain_shortly(house, question)
+    said, look = explain_shortly(house, question, judges)
     if look is not None:
         routed(said)["routes"] = look()
     return said
@@ -45,18 +46,20 @@ def routed(said: dict[str, Any]) -> dict[str, Any]:
     return then
 
 
-def explain_shortly(house: House, question: Question) -> tuple[dict[str, Any], Look | None]:
+def explain_shortly(
+    house: House, question: Question, judges: Judges | None = None
+) -> tuple[dict[str, Any], Look | None]:
     """The same, less the routes: of thousands that takes long enough for a thread of its own.
 
     @return: what is decided, and what tells the routes of `routed`; None where no router was asked.
     """
     veil = Veil(house.loaded.secrets, "\n".join((question.url, *question.headers)))
-    journey = travel(Judges(house.loaded, house.admission, house.root), question)
+    journey = travel(judges or judges_in(house), question)
     look = None if journey.admitted is None else _look(house, journey.admitted, veil)
     said = _Telling(house, journey, veil).told()
     said = {key: value if key == "request" else veil.through(value) for key, value in said.items()}
     if journey.sent_away and journey.answer is not None:
-        said["then"], look = explain_shortly(house, _followed(question, journey.answer))
+        said["then"], look = explain_shortly(house, _followed(question, journey.answer), judges)
     return said, look
 
 
@@ -105,6 +108,9 @@ class _Telling:
             "request": {"method": question.method, "url": question.url, "client": question.client},
             "listener": self._listener(),
         }
+        if (met := journey.met) is not None and met.asks:
+            asked_by = met.credentials.server_name or "whom clients meet that name nobody"
+            said["client_certificate"] = {"asked_by": asked_by, "asks": met.asks, "client": met.client}
         if journey.admitted is not None or journey.sent_away:
             assert journey.exchange is not None
             admitted = journey.admitted or journey.exchange
@@ -150,6 +156,9 @@ class _Telling:
         """What the client is told, where it is known, and who tells it."""
         journey = self._journey
         last = f"the gate {journey.steps[-1].wish.kind}" if journey.steps else ""
+        if journey.answer is None and journey.error is not None:
+            refused = {"reason": journey.error.reason.code, "detail": journey.error.detail}
+            return {"status": None, "by": "the TLS handshake", "fields": [], **refused}
         if journey.answer is None:
             waits = journey.route is not None and not journey.reached
             return {"status": None, "by": f"{last}, once what it waits for is there", "fields": []} if waits else None

@@ -19,6 +19,7 @@ from proxy.explain.rehearse import rehearse
 from proxy.explain.report import explain as ask
 from proxy.routing import build
 from tests.cli.golden import ENVIRONMENT, GOLDEN, check, said
+from tests.support.authority import Authority
 
 WWW, API = "https://www.shop.example", "https://api.shop.example"
 
@@ -219,3 +220,56 @@ def test_a_route_test_that_expects_what_explain_says_passes() -> None:
     found = rehearse(loaded, build(loaded.require().routes, loaded.position))
     assert [problem.message for problem in found] == []
     assert len(loaded.require().tests) == len(REQUESTS)
+
+
+@pytest.fixture
+def admin(tmp_path: Path) -> tuple[str, Authority]:
+    """A file whose host wants a client certificate, and who issues these."""
+    authority = Authority(tmp_path)
+    one = authority.issue("admin.test")
+    client = f"{{verify: required, ca: {authority.ca}}}"
+    path = tmp_path / "admin.yaml"
+    path.write_text(f"""\
+listen: [{{endpoint: "tcp:443", tls: {{certificates: [{{cert: {one.cert}, key: {one.key}, client: {client}}}]}}}}]
+routes: [{{host: admin.test, upstream: http://127.0.0.1:1}}]
+""")
+    return str(path), authority
+
+
+@pytest.mark.parametrize(
+    ("shown", "words", "code"),
+    [
+        ([], "taken for one that is believed, --client-cert says which", 0),
+        (["--client-cert", "{}/ann.crt"], "required by admin.test: believed", 0),
+        (["--client-cert", "{}/ann.crt"], "X-Forwarded-Client-Cert: Hash=", 0),
+        (["--client-cert", "none"], "answer  none  by the TLS handshake\n  client.tls.certificate: admin.test", 1),
+        (["--client-cert", "{}/admin.yaml"], "no certificate in PEM form", 2),
+    ],
+)  # fmt: skip
+def test_what_a_client_certificate_changes(
+    admin: tuple[str, Authority], capsys: pytest.CaptureFixture[str], shown: list[str], words: str, code: int
+) -> None:
+    file, authority = admin
+    authority.issue("ann.test", file="ann")
+    options = [option.format(authority.folder) for option in shown]
+    assert cli.main(["explain", file, "GET", "https://admin.test/", *options]) == code
+    said = capsys.readouterr()
+    assert words in said.out + said.err
+
+
+def test_the_running_proxy_is_sent_the_certificate(
+    admin: tuple[str, Authority], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def post(control: object, path: str, question: dict[str, Any]) -> dict[str, Any]:
+        asked.append(question)
+        return {"request": {"method": "GET", "url": "/", "client": "::1"}, "routes": []}
+
+    monkeypatch.setattr("proxy.cli.control.Control.post", post)
+    _, authority = admin
+    ann = authority.issue("ann.test", file="ann")
+    common = ["explain", "--live", "--admin", "unix:/nowhere", "GET", "https://admin.test/", "--client-cert"]
+    for shown in (ann.cert, "none"):
+        assert cli.main([*common, shown]) == 1
+    assert [question["certificate"] for question in asked] == [Path(ann.cert).read_text(), ""]

@@ -55,6 +55,9 @@ def test_a_question_in_json() -> None:
     assert Question.of({"method": "GET", "url": "/"}) == Question("GET", "/")
     whole = {"method": "GET", "url": "/", "headers": ["A: b"], "client": "::1", "listener": "tcp:80"}
     assert Question.of(whole) == Question("GET", "/", ("A: b",), "::1", "tcp:80")
+    assert Question.of({**whole, "certificate": ""}).certificate == ""
+    with pytest.raises(ValueError, match="`certificate` must be text"):
+        Question.of({**whole, "certificate": 1})
 
 
 @pytest.mark.parametrize(

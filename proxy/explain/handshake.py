@@ -1,0 +1,111 @@
+"""The handshake that comes before a request: whom a client meets, and what its certificate is worth there.
+
+Made on paper: the certificate is judged by what real handshakes are judged by, and nobody needs its key.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import crypto
+from twisted.internet.task import Clock
+
+from proxy.alarm import Alarm
+from proxy.config import Config
+from proxy.errors import TLS_CERTIFICATE, TLS_NAME, TLS_PENDING, ProxyError
+from proxy.tls.certificates import UNREADABLE, CertificateError, is_address
+from proxy.tls.contexts import Verdict
+from proxy.tls.forwarded import element
+from proxy.tls.guard import Credentials
+from proxy.tls.keyring import Host, Keyring
+from proxy.tls.listening import PROTOCOLS, host_plans
+from proxy.tls.pairs import Pairs
+from proxy.tls.policies import policy
+
+
+class Met(NamedTuple):
+    """What a handshake comes to.
+
+    @ivar asks: `required` or `optional`, where the host asks for a certificate; "" where it does not.
+    @ivar client: `shown`, `none`, or `assumed`: nobody has said, so it is taken for one that is let in.
+    """
+
+    credentials: Credentials
+    asks: str
+    client: str
+
+
+def keyrings_of(config: Config) -> dict[int, Keyring]:
+    """Those of the listeners that ask clients for certificates, by their place: the others change nothing. Where a file
+    cannot be used there is none; `check` says that."""
+    found: dict[int, Keyring] = {}
+    for place, listener in enumerate(config.listen):
+        wish = listener.tls
+        if wish is None or not any(one.asks for one in wish.certificates or ()):
+            continue
+        pairs, alarm = Pairs(), Alarm(Clock())
+        try:
+            plans, chosen = host_plans(wish, pairs), policy(wish.policy, wish.min_version)
+            # What is ordered is not in files: a name that no file has may be among these.
+            strict = wish.unknown_names == "refuse" and wish.acme is None
+            found[place] = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, pairs=pairs)
+        except CertificateError:
+            continue
+    return found
+
+
+def meet(hosts: Keyring, name: str, shown: str | None) -> Met:
+    """What the handshake for `name` comes to.
+
+    @param shown: the client's certificate as PEM, with those above it; "" for none; None where nobody has said.
+    @raise ProxyError: it is refused.
+    @raise ValueError: `shown` is no certificate.
+    """
+    server_name = "" if is_address(name) else name
+    host = hosts.find(server_name)
+    if host is None:
+        raise ProxyError(TLS_NAME, f"there is no certificate for {server_name}")
+    if host.context is None:
+        raise ProxyError(TLS_PENDING, f"the certificate for {server_name} is awaited")
+    asks = "" if host.client is None else "required" if host.client.required else "optional"
+    forwarded = b""
+    if asks and shown:
+        forwarded = _verified(host, shown)
+    elif asks == "required" and shown is not None:
+        raise ProxyError(TLS_CERTIFICATE, f"{name} requires a client certificate")
+    client = "assumed" if shown is None else "shown" if shown else "none"
+    return Met(Credentials(server_name, host, hosts, forwarded), asks, client)
+
+
+def _verified(host: Host, shown: str) -> bytes:
+    """What the upstream is told of the certificate.
+
+    @raise ProxyError: the host does not believe it.
+    """
+    try:
+        leaf, *above = x509.load_pem_x509_certificates(shown.encode())
+        said = element(leaf)
+    except UNREADABLE as error:
+        raise ValueError(f"the client certificate cannot be read: {error}") from error
+    store = host.context.get_cert_store() if host.context is not None else None
+    assert store is not None
+    chain = [crypto.X509.from_cryptography(one) for one in above]
+    try:
+        crypto.X509StoreContext(store, crypto.X509.from_cryptography(leaf), chain).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        verdict = Verdict()
+        verdict.code, verdict.depth = error.errors[:2]
+        raise ProxyError(TLS_CERTIFICATE, f"the client's certificate: {verdict.words}") from error
+    if not _for_clients(leaf):
+        raise ProxyError(TLS_CERTIFICATE, "the client's certificate: it is not made for this purpose")
+    return said
+
+
+def _for_clients(leaf: x509.Certificate) -> bool:
+    try:
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return bool({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(purposes))
