@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from proxy.config import Config
 from proxy.config.address import Address
 from proxy.config.expectations import RequestLine
+from proxy.config.model import HttpsPort
 from proxy.config.veil import Veil
 from proxy.routing import named
 
@@ -73,7 +74,7 @@ def is_list(value: Any) -> bool:
 
 def scalar(value: Any) -> Any:
     """One value that has no values inside, as people write it."""
-    if isinstance(value, Address):
+    if isinstance(value, Address | HttpsPort):
         return value.text
     if isinstance(value, RequestLine):
         return f"{_word(value.method)} {value.url}"

@@ -101,8 +101,7 @@ def graph_of(loaded: Loaded) -> Graph:
 
 def _entry(listener: Listener) -> Entry:
     if listener.redirect is not None:
-        port = "" if listener.redirect == 443 else f":{listener.redirect}"
-        return Entry(listener.endpoint, f"redirects to https{port}", False)
+        return Entry(listener.endpoint, f"redirects to {listener.redirect.text}", False)
     return Entry(listener.endpoint, "TLS" if listener.tls is not None else "")
 
 

@@ -91,7 +91,9 @@ def _from_environment(inside: str, environ: Mapping[str, str]) -> str | Fault:
     if separator and not value:
         return default
     if value is None:
-        hint = f"set it, or give a default: `${{{name}:-default}}`"
+        hint = "set it where the proxy is started"
+        if SECRET_VARIABLES.match(name) is None:  # what everybody may read
+            hint = f"set it, or give a default: `${{{name}:-default}}`"
         return Fault("environment", f"the environment variable `{name}` is not set", hint, 0)
     return value
 

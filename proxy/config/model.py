@@ -39,16 +39,25 @@ Endpoint = Annotated[
 ]
 
 
-def _https_port(value: Any) -> int:
+class HttpsPort(int):
+    """A port to which every request is redirected, with https."""
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return "https" if self == 443 else f"https:{self:d}"
+
+
+def _https_port(value: Any) -> HttpsPort:
     match = re.fullmatch(r"https(?::([1-9][0-9]{0,4}))?", value) if isinstance(value, str) else None
     port = int(match.group(1) or 443) if match is not None else 0
     if not 0 < port < 65536:
         raise wrong("redirect", f"{shown(value)} is no redirect of a listener", "write https, or https:8443")
-    return port
+    return HttpsPort(port)
 
 
-HttpsPort = Annotated[
-    int, PlainValidator(_https_port), WithJsonSchema({"type": "string", "pattern": "^https(:[1-9][0-9]*)?$"})
+_HttpsPort = Annotated[
+    HttpsPort, PlainValidator(_https_port), WithJsonSchema({"type": "string", "pattern": "^https(:[1-9][0-9]*)?$"})
 ]
 
 
@@ -63,7 +72,7 @@ class Listener(ShortWish):
 
     endpoint: Endpoint
     tls: ListenerTls | None = None
-    redirect: HttpsPort | None = None
+    redirect: _HttpsPort | None = None
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -77,3 +77,9 @@ tests: [{request: GET http://x/a, upstream: api}]
     assert shown["upstreams"]["api"]["health"]["body"] == "^ok"
     assert shown["routes"][0]["path"] == [{"prefix": None, "exact": None, "regex": "^/a"}]
     assert shown["tests"][0]["request"]["line"] == "GET http://x/a"
+
+
+@pytest.mark.parametrize("redirect", ["https", "https:8443"])
+def test_a_redirect_of_a_listener_is_shown_as_it_is_written(redirect: str) -> None:
+    text = f"listen: {{endpoint: tcp:80, redirect: '{redirect}'}}\nroutes: [{{respond: 204}}]\n"
+    assert effective(load_text(text, "x.yaml", {}).require())["listen"][0]["redirect"] == redirect

@@ -91,3 +91,10 @@ def test_a_variable_with_such_a_name_holds_a_secret(name: str) -> None:
 @pytest.mark.parametrize("name", ["HOME", "MONKEY", "KEYBOARD", "AUTHOR", "API_URL"])
 def test_one_with_another_name_does_not(name: str) -> None:
     assert not interpolate(f"${{{name}}}", {name: "x"}, Path()).secret
+
+
+def test_nobody_is_told_to_write_a_secret_down() -> None:
+    [fault] = interpolate("${API_TOKEN}", {}, HERE).faults
+    assert (fault.message, fault.hint) == (
+        "the environment variable `API_TOKEN` is not set", "set it where the proxy is started",
+    )  # fmt: skip
