@@ -82,7 +82,9 @@ def _words(kind: str, fault: Mapping[str, Any], path: Path, model: type[BaseMode
     if kind == "literal_error":
         return _not_among(name, value, context["expected"])
     if kind in _WANTED:
-        return _wrong_type(kind, name, value)
+        words = _wrong_type(kind, name, value)
+        keys = keys_at(model, path) if kind in _MAPPINGS and value is not None else ()
+        return words._replace(hint=f"known here: {', '.join(keys)}") if keys and not words.hint else words
     if kind in _BOUNDS:
         return _Words("range", f"{name} must be {_BOUNDS[kind](context)}, not {shown(value)}")
     if kind == "too_short":
@@ -103,6 +105,9 @@ _WANTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+
+_MAPPINGS = {"model_type", "model_attributes_type"}
 
 
 def _wrong_type(kind: str, name: str, value: Any) -> _Words:
