@@ -120,7 +120,7 @@ def test_the_status_tells_of_those_who_judge_servers(tmp_path: Path) -> None:
 defaults: {{upstream: {{tls: {{{whom}}}}}}}
 upstreams:
   one: {{servers: ["https://127.0.0.1:1"]}}
-  two: {{servers: ["https://127.0.0.1:2"]}}
+  two: {{servers: ["https://not-looked-up-yet.test"]}}
   plain: {{servers: ["http://127.0.0.1:3"]}}
 routes: [{{path: /1, upstream: one}}, {{path: /2, upstream: two}}, {{path: /3, upstream: plain}}]
 """

@@ -50,7 +50,7 @@ class PoolBuilder:
     @param demo_addresses: where the demo servers listen, if the configuration has any.
     @param resolver: of names; the machine's own by default, made when the first name needs it.
     @param standing: TLS to servers as it stands: kept, with its sessions, where it is still what is wished for.
-    @ivar client_tls: TLS to servers; whoever is looked up later may need more.
+    @ivar client_tls: TLS to servers.
     """
 
     def __init__(
@@ -84,6 +84,8 @@ class PoolBuilder:
         """
         connect = self._connect[name]
         wish = wish.model_copy(update={"timeouts": wish.timeouts.model_copy(update={"connect": connect})})
+        if any(server.url.secure for server in wish.servers):
+            self._tls_of(wish)  # whose files can be told of before the first name is known
         entries = [self._entry(server, wish, standing) for server in wish.servers]
         pool = Pool(
             name,
@@ -166,11 +168,14 @@ class PoolBuilder:
         endpoint = endpoint_for(self._reactor, address, seconds)
         if not wish.url.secure:
             return endpoint
+        return TlsEndpoint(endpoint, self._tls_of(upstream), wish.url.server_name, self._alarm, seconds)
+
+    def _tls_of(self, upstream: Upstream) -> ClientTls:
         plan = client_plan(upstream.tls)
         tls = self.client_tls.get(plan)
         if tls is None:
             tls = self.client_tls[plan] = ClientTls(plan)
-        return TlsEndpoint(endpoint, tls, wish.url.server_name, self._alarm, seconds)
+        return tls
 
     def _address(self, address: ServerAddress) -> Address:
         if address.kind == "demo":
