@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from proxy.alarm import Alarm
 from proxy.config import Config
+from proxy.config.model import Listener
 from proxy.errors import TLS_CERTIFICATE, TLS_NAME, TLS_PENDING, ProxyError
 from proxy.tls.certificates import UNREADABLE, CertificateError, is_address
 from proxy.tls.contexts import Verdict
@@ -48,12 +49,18 @@ def keyrings_of(config: Config) -> dict[int, Keyring]:
         pairs, alarm = Pairs(), Alarm(Clock())
         try:
             plans, chosen = host_plans(wish, pairs), policy(wish.policy, wish.min_version)
-            # What is ordered is not in files: a name that no file has may be among these.
-            strict = wish.unknown_names == "refuse" and wish.acme is None
+            strict = wish.unknown_names == "refuse"
             found[place] = Keyring(plans, chosen, PROTOCOLS, alarm, strict=strict, pairs=pairs)
         except CertificateError:
             continue
     return found
+
+
+def is_ordered(listener: Listener, name: str) -> bool:
+    """Whether the certificate for `name` comes from an authority: such a host asks clients for nothing, and whether it
+    is there only the running proxy knows."""
+    acme = listener.tls.acme if listener.tls is not None else None
+    return acme is not None and any(name in group for group in acme.names)
 
 
 def meet(hosts: Keyring, name: str, shown: str | None) -> Met:

@@ -18,7 +18,7 @@ from proxy.config.model import Listener
 from proxy.downstream.admission import Admission
 from proxy.downstream.request_body import RequestBody
 from proxy.errors import ProxyError
-from proxy.explain.handshake import Met, keyrings_of, meet
+from proxy.explain.handshake import Met, is_ordered, keyrings_of, meet
 from proxy.explain.question import Entrance, Question, entrance, read
 from proxy.flow.walk import Walk
 from proxy.gates.chain import Gate, Proceed, compose
@@ -188,9 +188,12 @@ def _go(judges: Judges, journey: Journey) -> None:
 
 def _met(judges: Judges, journey: Journey, head: RequestHead) -> Met | None:
     """@raise ProxyError: the handshake is refused."""
-    place, question = journey.entrance.place, journey.question
+    place, listener, question = journey.entrance.place, journey.listener, journey.question
     hosts = judges.hosts.get(place) if place is not None else None
-    return meet(hosts, host_name(question.host or head.host), question.certificate) if hosts is not None else None
+    name = host_name(question.host or head.host)
+    if hosts is None or listener is None or (hosts.known(name) is None and is_ordered(listener, name)):
+        return None
+    return meet(hosts, name, question.certificate)
 
 
 def _through(judges: Judges, journey: Journey, exchange: Exchange, node: RouteNode) -> None:

@@ -122,6 +122,16 @@ def test_a_name_that_no_certificate_is_for_is_refused(site: Site) -> None:
     assert journey.error is not None and journey.error.reason.code == "client.tls.name"
 
 
+def test_one_that_is_ordered_is_not(tmp_path: Path) -> None:
+    first = Site(tmp_path)
+    text = first.text.replace("tls: {certificates", "tls: {acme: {names: new.test}, certificates")
+    loaded = load_text(text, str(tmp_path / "x.yaml"), {})
+    judges = judges_of(loaded, build(loaded.require().routes, loaded.position))
+    for name, code in (("new.test", "route.none"), ("nobody.test", "client.tls.name")):
+        journey = travel(judges, Question("GET", f"https://{name}/", certificate=""))
+        assert journey.error is not None and journey.error.reason.code == code
+
+
 def test_what_is_no_certificate_cannot_be_asked(site: Site) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         site.ask("https://admin.test/", "nonsense")
