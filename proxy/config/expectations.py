@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.config.values import FieldName, FieldValue, OneOrMany, ShortWish, StrictInt, StrictStr, Wish, shown, wrong
+from proxy.errors import REASONS
 
+_EXPECTED = ("route", "upstream", "path", "status", "refused")
 #: What stands for a client without a certificate, where a file could be named.
 NO_CERTIFICATE = "none"
 _LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (https?://[^/?#\s@]*(?:/[^#\s]*|\?[^#\s]*|))\Z")
@@ -40,6 +43,14 @@ def _client(value: Any) -> str:
         raise wrong("network", f"{shown(value)} is not an IP address", "write for example 203.0.113.7") from error
 
 
+def _reason(value: Any) -> str:
+    if not isinstance(value, str) or value not in REASONS:
+        meant = get_close_matches(str(value), REASONS, 1)
+        hint = f"did you mean `{meant[0]}`?" if meant else "the access log and docs/reasons.md name them"
+        raise wrong("reason", f"{shown(value)} is no reason for a refusal", hint)
+    return value
+
+
 class TestRequest(ShortWish):
     """A request that a route test makes: `GET http://host/path`, or that line with more.
 
@@ -61,6 +72,7 @@ class RouteTest(Wish):
 
     @ivar path: the normalized path that the upstream would see.
     @ivar status: of the answer that the proxy gives by itself.
+    @ivar refused: the reason for which the proxy refuses the request, or the handshake before it.
     @ivar headers: of the same answer; one field of the name has the value.
     """
 
@@ -69,10 +81,11 @@ class RouteTest(Wish):
     route: StrictStr | None = None
     path: StrictStr | None = None
     status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
+    refused: Annotated[str, PlainValidator(_reason), WithJsonSchema({"enum": sorted(REASONS)})] | None = None
     headers: dict[FieldName, FieldValue] = {}
 
     @model_validator(mode="after")
     def _expect(self) -> Self:
-        if not self.headers and all(getattr(self, name) is None for name in ("upstream", "route", "path", "status")):
-            raise wrong("expectation", "this test expects nothing", "add route, upstream, path, status or headers")
+        if not self.headers and all(getattr(self, name) is None for name in _EXPECTED):
+            raise wrong("expectation", "this test expects nothing", f"add {', '.join(_EXPECTED)} or headers")
         return self

@@ -17,7 +17,7 @@ from proxy.tls.certificates import CertificateError, load_chain, pem_of
 class Failure(NamedTuple):
     """One expectation of a route test that is not met.
 
-    @ivar key: which: `request`, `route`, `upstream`, `path`, `status` or `headers`.
+    @ivar key: which: `request`, `route`, `upstream`, `path`, `status`, `refused` or `headers`.
     @ivar message: both, and what came of the request, in one sentence.
     @ivar hint: what to do, if that is known.
     """
@@ -82,6 +82,8 @@ def _unmet(test: RouteTest, journey: Journey) -> Iterator[Failure]:
         if route is None or path != test.path.encode("utf-8"):
             text = path.decode("utf-8", "replace")
             yield Failure("path", test.path, text, f"expected the path `{test.path}`, got {got} with `{text}`", hint)
+    if test.refused is not None and (journey.error is None or journey.error.reason.code != test.refused):
+        yield Failure("refused", test.refused, got, f"expected to be refused ({test.refused}), got {got}", hint)
     if test.status is not None or test.headers:
         yield from (failure._replace(hint=hint) for failure in _answer_unmet(test, journey, got))
 

@@ -33,3 +33,9 @@ def test_a_test_expects_something() -> None:
     assert RouteTest.model_validate({"request": "GET http://a/", "headers": {"A": "b"}}).headers == {b"A": b"b"}
     with pytest.raises(ValidationError, match="expects nothing"):
         RouteTest.model_validate({"request": "GET http://a/"})
+
+
+def test_a_refusal_has_a_reason_that_there_is() -> None:
+    assert RouteTest.model_validate({"request": "GET http://a/", "refused": "route.none"}).refused == "route.none"
+    with pytest.raises(ValidationError, match="is no reason"):
+        RouteTest.model_validate({"request": "GET http://a/", "refused": "route.nun"})

@@ -159,6 +159,8 @@ tests:
   - {request: {line: GET https://admin.test/, client_certificate: ann.crt}, route: admin}
   - {request: {line: GET https://admin.test/, client_certificate: fired.crt}, route: admin}
   - {request: {line: GET https://admin.test/, client_certificate: none}, status: 421}
+  - {request: {line: GET https://admin.test/, client_certificate: none}, refused: client.tls.certificate}
+  - {request: {line: GET https://admin.test/, client_certificate: ann.crt}, refused: client.tls.certificate}
   - {request: {line: GET https://admin.test/, client_certificate: nowhere.crt}, route: admin}
 """
     site = Site(tmp_path, tests)
@@ -167,5 +169,6 @@ tests:
     assert messages == [
         f"expected the route `admin`, {refused}the client's certificate: it is revoked)",
         f"{refused}admin.test requires a client certificate)",
+        "expected to be refused (client.tls.certificate), got the route `admin`",
         f"this cannot be asked: {tmp_path}/nowhere.crt: No such file or directory",
     ]
