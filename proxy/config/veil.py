@@ -104,10 +104,10 @@ class Veil:
         @param written: what is said in its place.
         @param instead: what is said where something is left.
         """
-        text = self.within(re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", lambda found: written, text))
-        known, said = own.lower(), text.lower()
-        parts = (said[at : at + _FOUND_INSIDE] for at in range(len(said) - _FOUND_INSIDE + 1))
-        return instead if any(part in known for part in parts) else text
+        known = own.lower()
+        pieces = re.split(rf"(?<!\w){re.escape(own)}(?!\w)", text)
+        parts = (piece[at : at + _FOUND_INSIDE] for piece in pieces for at in range(len(piece) - _FOUND_INSIDE + 1))
+        return instead if any(part.lower() in known for part in parts) else self.within(written.join(pieces))
 
 
 class Secrets:

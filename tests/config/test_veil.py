@@ -93,6 +93,13 @@ def test_a_message_that_may_not_say_the_value_says_where_it_is_from(secret: str,
     assert problem.message == message
 
 
+def test_of_a_text_with_a_secret_inside_the_rest_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("access_log: '/nowhere/${A_TOKEN}/log'\nroutes: [{respond: 204}]\n")
+    [problem] = examine(path, {"A_TOKEN": "topsecret"}, ahead=True).problems
+    assert problem.message == "the access log /nowhere/${A_TOKEN}/log cannot be opened: No such file or directory"
+
+
 @pytest.mark.parametrize(
     ("name", "environ"), [("PORT", {"PORT": "80a"}), ("MY_TOKEN:-80a", {}), ("MY_TOKEN:-80a", {"MY_TOKEN": ""})]
 )
