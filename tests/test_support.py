@@ -13,6 +13,7 @@ from tests.support.origin import OriginConnection, ScriptedOrigin, answering
 from tests.support.ports import free_port
 from tests.support.processes import ProcessError, ProcessPark
 from tests.support.raw import ClosedEarlyError, RawClient
+from tests.support.wrk import Report, read_report
 from tests.support.yardstick import slowness
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -112,3 +113,24 @@ def test_the_threads_of_a_process_have_their_own_cpu_time(park: ProcessPark) -> 
     seconds = process.thread_seconds()
     assert list(seconds) == [process.pid]
     assert 0 < seconds[process.pid] < 30
+
+
+WRK = """\
+Running 1s test @ http://127.0.0.1:9
+  1 threads and 2 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency    22.28ms    5.01ms  40.21ms   90.00%
+    Req/Sec    90.00     10.00    99.00     80.00%
+  Latency Distribution
+     50%   21.00ms
+     99%    1.50s
+  90 requests in 1.00s, 9.00KB read
+"""
+
+
+def test_what_wrk_counts_is_read_and_what_fails_by_its_kind() -> None:
+    assert read_report(WRK) == Report(90, {}, 1500.0)
+    errors = "  Socket errors: connect 0, read 3, write 0, timeout 1\n  Non-2xx or 3xx responses: 7\n"
+    assert read_report(WRK + errors) == Report(90, {"read": 3, "timeout": 1, "status": 7}, 1500.0)
+    with pytest.raises(AssertionError):
+        read_report("unable to connect")

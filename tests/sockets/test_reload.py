@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -23,14 +22,16 @@ from tests.support.control import ask
 from tests.support.nginx import Nginx
 from tests.support.origin import OriginConnection, ScriptedOrigin, answering
 from tests.support.ports import LOOPBACK, free_port
-from tests.support.processes import ProcessPark, RunningProcess, require_program
+from tests.support.processes import ProcessPark, RunningProcess
 from tests.support.proxy import REACTOR, console_script
 from tests.support.raw import RawClient
+from tests.support.wrk import start_wrk
 from tests.support.yardstick import slowness, within
 
 FULL = bool(os.environ.get("REVERSEPROXY_FULL"))
 SECONDS, RELOADS = (60, 100) if FULL else (6, 10)
 QUIET_SECONDS = 10 if FULL else 2
+CLIENTS = 64
 WEBSOCKETS = 100
 ROUTES = 10_000 if FULL else 2_000
 # What many routes may cost, in seconds of CPU, the best of a few attempts.
@@ -94,30 +95,6 @@ def living(park: ProcessPark) -> Iterator[Living]:
 
 
 # --- load ---------------------------------------------------------------------------------------------------------
-
-
-class Load(NamedTuple):
-    """What wrk says: requests, those that failed, and 99 % of the latencies in milliseconds."""
-
-    requests: int
-    failed: int
-    p99: float
-
-
-def put_load(park: ProcessPark, url: str, seconds: int) -> Load:
-    wrk = require_program("wrk")
-    process = park.start(wrk, "-t1", "-c64", f"-d{seconds}s", "--timeout", "10s", "--latency", url)
-    process.wait_for_exit(seconds + 20)
-    said = process.log
-    found = re.search(r"(\d+) requests in", said)
-    tail = re.search(r"99%\s+([0-9.]+)(us|ms|s)", said)
-    assert found, said
-    assert tail, said
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    failed = sum(map(int, errors.groups())) if errors else 0
-    scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}[tail[2]]
-    return Load(int(found[1]), failed + (int(bad[1]) if bad else 0), float(tail[1]) * scale)
 
 
 class Talks:
@@ -212,11 +189,9 @@ def test_nobody_notices_many_reloads(
         for version in (versions[1], versions[0]):
             living.write(*version)
             assert living.reload()[0] == 200
-            quiet.append(put_load(park, url, QUIET_SECONDS))
+            quiet.append(start_wrk(park, url, QUIET_SECONDS, CLIENTS).report())
         before = living.process.rss_kib()
-        outcome: list[Load] = []
-        load = threading.Thread(target=lambda: outcome.append(put_load(park, url, SECONDS)))
-        load.start()
+        load = start_wrk(park, url, SECONDS, CLIENTS)
         began = time.monotonic()
         took = []
         for number in range(RELOADS):
@@ -227,14 +202,13 @@ def test_nobody_notices_many_reloads(
             took.append(time.monotonic() - start)
             assert status == 200, said
             assert len(said["changes"]) > 3
-        load.join()
-        [loaded] = outcome
+        loaded = load.report()
         grown = living.process.rss_kib() - before
         assert living.status()["reloads"] == {"accepted": RELOADS + 2, "refused": 0, "error": ""}
     print(f"{RELOADS} reloads, the longest {max(took):.2f} s; quiet {quiet}, under reloads {loaded}, {grown} KiB more")
     assert talks.dropped == []
     assert talks.said > WEBSOCKETS * SECONDS
-    assert [load.failed for load in (*quiet, loaded)] == [0, 0, 0]
+    assert [load.failed for load in (*quiet, loaded)] == [{}, {}, {}]
     assert grown < 24 * 1024
     lines = sum((living.folder / name).read_bytes().count(b'"status":200') for name in ("one.log", "two.log"))
     assert lines >= sum(load.requests for load in (*quiet, loaded)), "every request is in one of the logs"
