@@ -89,7 +89,8 @@ class Tiers(Generic[S]):
     def choose(
         self, servers: Sequence[S], key: bytes | None, now: float, random: Random, tried: Collection[S] = ()
     ) -> S | None:
-        """A server for a request, or None. One in `tried` only where there is no other: better than none at all.
+        """A server for a request, or None. One in `tried` only where there is no other, a panic included: better than
+        none at all.
 
         The parameters are those of `view.Balancer.choose`.
         """
@@ -106,9 +107,10 @@ class Tiers(Generic[S]):
                 chosen = tier.balancer.choose(tier.servers, key, now, random, tried)
             if chosen is not None:
                 return chosen
-        if tried:
+        chosen = self._last_resort(key, now, random, tried)
+        if chosen is None and tried:
             return self.choose(servers, key, now, random)
-        return self._last_resort(key, now, random)
+        return chosen
 
     def _in_tiers(self, servers: Sequence[S]) -> tuple[_Tier[S], ...]:
         return tuple(self._tier(servers, priority) for priority in sorted({server.priority for server in servers}))
@@ -121,11 +123,11 @@ class Tiers(Generic[S]):
         available = sum(server.available for server in tier.servers)
         return available < (self._panic or 0.0) * len(tier.servers)
 
-    def _last_resort(self, key: bytes | None, now: float, random: Random) -> S | None:
-        """Nobody is available: in a panic, somebody is used all the same."""
+    def _last_resort(self, key: bytes | None, now: float, random: Random, tried: Collection[S]) -> S | None:
+        """Nobody is available who has not been tried: in a panic, somebody is used all the same."""
         if self._panic is not None:
             for tier in self._tiers:
-                chosen = self._ignore_health(tier, key, now, random, ())
+                chosen = self._ignore_health(tier, key, now, random, tried)
                 if chosen is not None:
                     return chosen
         return None

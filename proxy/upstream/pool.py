@@ -317,8 +317,13 @@ class Pool:
             self._letting_in = False
 
     def has_another(self, tried: Sequence[ProxyClientFactory]) -> bool:
-        """Whether a server is left that could take the request and has not been tried."""
-        return any(server.available and server.weight and server not in tried for server in self.servers)
+        """Whether a server is left that could take the request and has not been tried; in a panic, whatever its
+        health."""
+        panic = self._choice.may_panic
+        return any(
+            (server.available or (panic and server.has_room)) and server.weight and server not in tried
+            for server in self.servers
+        )
 
     def may_retry_now(self) -> bool:
         """Whether the budget has room for one more retry."""

@@ -78,6 +78,20 @@ def test_a_retry_goes_elsewhere_also_to_a_backup_and_home_only_as_a_last_resort(
     assert choice.choose(servers[:1], None, NOW, random, servers[:1]) is servers[0]
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("panic", [0.0, 0.9])
+def test_in_a_panic_too_a_retry_goes_elsewhere(panic: float, name: str) -> None:
+    """Rather to one that seems bad than once more to the one that has failed it, whether that seems well or not."""
+    servers, choice = layout()[:3], choice_of(name, panic)
+    for seems_well in (True, False):
+        servers[0].available = seems_well
+        servers[1].available = servers[2].available = False
+        second = choice.choose(servers, b"key", NOW, Random(1), servers[:1])
+        assert str(second) == "b"
+        assert str(choice.choose(servers, b"key", NOW, Random(1), servers[:2])) == "backup"
+        assert choice.choose(servers, b"key", NOW, Random(1), servers) is not None, "there is no other"
+
+
 def test_each_tier_keeps_its_own_turns() -> None:
     servers, random = layout(), Random(1)
     choice = choice_of("round_robin")

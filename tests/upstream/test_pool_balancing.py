@@ -10,6 +10,7 @@ from proxy.balance.catalog import tiers
 from proxy.balance.sticky import StickyCookie, derive_key
 from proxy.health.condition import Condition
 from proxy.health.threshold import Health, Threshold
+from proxy.message import Deadlines
 from tests.support.ends import End
 from tests.support.playbook import GET, OK, Play, playing
 
@@ -90,6 +91,22 @@ def test_panic_is_for_those_who_ask_for_it(panic: float | None) -> None:
             assert client.takes().startswith(b"HTTP/1.1 503 ")
             assert play.reasons == ["upstream.none_available"]
         else:
+            play.server().says(OK)
+            client.hears(OK)
+
+
+@pytest.mark.parametrize("panic", [None, 0.0])
+def test_in_a_panic_what_one_server_did_not_answer_goes_to_one_that_seems_bad(panic: float | None) -> None:
+    with playing(2, deadlines=Deadlines(response_head=1.0)) as play:
+        play.pool._choice = tiers(panic=panic)
+        play.servers[1].condition = Condition(Threshold(initial=Health.DOWN))
+        client = ask(play)
+        play.wait(1.3)
+        assert dialed(play) == [1, 0 if panic is None else 1]
+        if panic is None:
+            assert client.takes().startswith(b"HTTP/1.1 504 ")
+        else:
+            play.server()
             play.server().says(OK)
             client.hears(OK)
 
