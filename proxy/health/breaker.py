@@ -114,9 +114,23 @@ class Breaker:
         self._window.clear()
         return self._become(Circuit.CLOSED, f"{self._passed} trials went well")
 
+    def take_back(self, now: float) -> Change | None:
+        """A request that had gone well failed in the end: a response counts when its head comes, and has just broken
+        off in its body. While half open that fails the trial, whose-ever it was: it happened now, and not before.
+        """
+        if self.state is Circuit.CLOSED:
+            return self._judge(now, *self._window.take_back(now))
+        if self.state is Circuit.HALF_OPEN:
+            return self._open(now, "a response broke off")
+        return None
+
     def _watch(self, now: float, passed: bool) -> Change | None:
         total, failed = self._window.count(now, passed)
-        if passed or total < self._policy.minimum or failed < self._policy.ratio * total:
+        return None if passed else self._judge(now, total, failed)
+
+    def _judge(self, now: float, total: int, failed: int) -> Change | None:
+        """One more has failed."""
+        if total < self._policy.minimum or failed < self._policy.ratio * total:
             return None
         return self._open(now, f"{failed} of {total} requests failed in {self._policy.window_seconds:g} s")
 
@@ -157,6 +171,33 @@ class Window:
 
         @return: how many there were in the window, and how many of them failed.
         """
+        place = self._place(now)
+        self._total[place] += 1
+        self._sum_total += 1
+        if not passed:
+            self._fail(place)
+        return self._sum_total, self._sum_failed
+
+    def take_back(self, now: float) -> tuple[int, int]:
+        """One that has passed failed after all: the youngest, for nobody knows which. Where it has left the window
+        since it passed, it is one more.
+
+        @return: as `count` does.
+        """
+        newest = self._place(now)
+        for age in range(_STEPS):
+            place = (newest - age) % _STEPS
+            if self._failed[place] < self._total[place]:
+                self._fail(place)
+                return self._sum_total, self._sum_failed
+        return self.count(now, False)
+
+    def _fail(self, place: int) -> None:
+        self._failed[place] += 1
+        self._sum_failed += 1
+
+    def _place(self, now: float) -> int:
+        """Forget what is too old; where what happens now is counted."""
         step = int(now / self._step_seconds)
         for passing in range(max(self._step + 1, step - _STEPS + 1), step + 1):
             place = passing % _STEPS
@@ -164,10 +205,4 @@ class Window:
             self._sum_failed -= self._failed[place]
             self._total[place] = self._failed[place] = 0
         self._step = max(step, self._step)
-        place = self._step % _STEPS
-        self._total[place] += 1
-        self._sum_total += 1
-        if not passed:
-            self._failed[place] += 1
-            self._sum_failed += 1
-        return self._sum_total, self._sum_failed
+        return self._step % _STEPS

@@ -269,6 +269,7 @@ class ProxyClientFactory(ClientFactory):
         if error.of_server:
             self.condition.take_back()
             self.refused(str(error))
+            self.owner.broke_off()
 
     def gone(self, connection: UpstreamConnection) -> None:
         """It can carry no more exchanges: told as soon as that is known, and again when the socket is closed."""

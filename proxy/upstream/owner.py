@@ -23,6 +23,9 @@ class Owner(Protocol):
     def reweighed(self, server: ProxyClientFactory) -> None:
         """Its weight is another one."""
 
+    def broke_off(self) -> None:
+        """A response of a server of it, that had been an answer when its head came, will not be complete."""
+
     def company(self, server: ProxyClientFactory) -> Company:
         """The other servers, as far as it matters whether this one may go."""
 
@@ -38,6 +41,9 @@ class Alone:
 
     def reweighed(self, server: ProxyClientFactory) -> None:
         """Nobody balances."""
+
+    def broke_off(self) -> None:
+        """Nobody counts."""
 
     def company(self, server: ProxyClientFactory) -> Company:
         return Company(1, 0, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from random import Random
 from typing import Any, NamedTuple, Protocol
@@ -11,7 +10,7 @@ from weakref import WeakSet
 from twisted.logger import Logger
 
 from proxy import limits
-from proxy.alarm import NEVER, Alarm
+from proxy.alarm import Alarm
 from proxy.balance.catalog import tiers
 from proxy.balance.key import KeyRule
 from proxy.balance.tiers import Tiers
@@ -27,7 +26,6 @@ from proxy.errors import (
     Retry,
 )
 from proxy.flow.race import within
-from proxy.flow.walk import Promise
 from proxy.health.breaker import Breaker
 from proxy.health.change import Change
 from proxy.health.ejection import Company
@@ -37,6 +35,7 @@ from proxy.policy.retry import DEFAULT, RetryPolicy, budget_admits
 from proxy.upstream.connection import UpstreamConnection
 from proxy.upstream.factory import Attendant, ProxyClientFactory
 from proxy.upstream.owner import Alone
+from proxy.upstream.queue import Queue
 from proxy.upstream.state import PoolState
 
 log = Logger()
@@ -73,25 +72,6 @@ class Guide(Attendant, Protocol):
 
     def seconds_left(self) -> float:
         """Until one of the names that do not resolve is looked up again; 0.0 where that may be at any moment."""
-
-
-class _Waiting:
-    """An exchange in the queue.
-
-    @ivar turn: kept with the server that has room for it.
-    """
-
-    __slots__ = ("deadline", "exchange", "look_at", "tried", "turn")
-
-    def __init__(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> None:
-        self.deadline = self.look_at = NEVER
-        self.exchange = exchange
-        self.tried = tried
-        self.turn: Promise[ProxyClientFactory] = Promise()
-
-    def time_passed(self) -> None:
-        if not self.turn.settled:
-            self.turn.fail(ProxyError(QUEUE_TIMEOUT))
 
 
 class Pool:
@@ -135,8 +115,7 @@ class Pool:
         self.alarm = alarm
         self._choice: Tiers[ProxyClientFactory] = choice if choice is not None else tiers()
         self._random = random if random is not None else Random()
-        self._queue: deque[_Waiting] = deque()
-        self._letting_in = False
+        self._queue = Queue(alarm)
         self._settle()
         self.replace(servers)
 
@@ -283,38 +262,13 @@ class Pool:
         plan = self.plan
         if plan.queue_seconds <= 0:
             raise ProxyError(QUEUE_TIMEOUT)
-        if len(self._queue) >= plan.queue:
-            raise ProxyError(QUEUE_FULL, f"{len(self._queue)} wait for upstream {self.name}")
-        waiting = _Waiting(exchange, tried)
-        self._queue.append(waiting)
-        self.alarm.set(waiting, plan.queue_seconds)
-        try:
-            return await waiting.turn
-        finally:
-            self.alarm.forget(waiting)
-            if waiting in self._queue:
-                self._queue.remove(waiting)
+        if len(self._queue.waiting) >= plan.queue:
+            raise ProxyError(QUEUE_FULL, f"{len(self._queue.waiting)} wait for upstream {self.name}")
+        return await self._queue.wait(exchange, tried, plan.queue_seconds)
 
     def _let_in(self) -> None:
-        """As many of those who wait as there is room for, in order: each has its place when the next one looks."""
-        if self._letting_in:
-            return  # who was let in just now does not stay, and the loop below sees that
-        self._letting_in = True
-        try:
-            while self._queue:
-                waiting = self._queue[0]
-                try:
-                    server = self.choose(waiting.exchange, waiting.tried)
-                except ProxyError as error:
-                    self._queue.popleft()
-                    waiting.turn.fail(error)
-                else:
-                    if server is None:
-                        break
-                    self._queue.popleft()
-                    waiting.turn.keep(server)
-        finally:
-            self._letting_in = False
+        """Look whether there is room for those who wait."""
+        self._queue.let_in(self.choose)
 
     def has_another(self, tried: Sequence[ProxyClientFactory]) -> bool:
         """Whether a server is left that could take the request and has not been tried; in a panic, whatever its
@@ -343,8 +297,7 @@ class Pool:
             return False
         now = self.alarm.now()
         admission = breaker.admit(now)
-        if admission.change is not None:
-            log.warn("upstream {name}: circuit {change}", name=self.name, change=str(admission.change))
+        self._tell_circuit(admission.change)
         if not admission.admitted:
             raise ProxyError(CIRCUIT_OPEN, f"upstream {self.name}", fields=come_again(breaker.seconds_left(now)))
         return admission.trial
@@ -352,14 +305,20 @@ class Pool:
     def ended(self, passed: bool | None, trial: bool) -> None:
         """An exchange that was admitted is over; `passed` is None where nobody can say."""
         if self.breaker is not None:
-            change = self.breaker.ended(self.alarm.now(), passed, trial)
-            if change is not None:
-                log.warn("upstream {name}: circuit {change}", name=self.name, change=str(change))
+            self._tell_circuit(self.breaker.ended(self.alarm.now(), passed, trial))
+
+    def broke_off(self) -> None:
+        if self.breaker is not None:
+            self._tell_circuit(self.breaker.take_back(self.alarm.now()))
+
+    def _tell_circuit(self, change: Change | None) -> None:
+        if change is not None:
+            log.warn("upstream {name}: circuit {change}", name=self.name, change=str(change))
 
     # --- told by the servers ------------------------------------------------------------------------------
 
     def freed(self, server: ProxyClientFactory) -> None:
-        if self._queue and server.weight and (server.available or self._choice.may_panic):
+        if self._queue.waiting and server.weight and (server.available or self._choice.may_panic):
             self._let_in()
 
     def changed(self, server: ProxyClientFactory, changes: list[Change]) -> None:
@@ -394,7 +353,7 @@ class Pool:
         circuit = "" if self.breaker is None else self.breaker.state.value
         gone = sorted((server for server in self._gone if server.in_flight), key=lambda server: server.name)
         servers = tuple(server.state() for server in (*self.servers, *gone))
-        return PoolState(self.name, servers, len(self._queue), self.retrying, circuit, self.unresolved)
+        return PoolState(self.name, servers, len(self._queue.waiting), self.retrying, circuit, self.unresolved)
 
     def __repr__(self) -> str:
-        return f"<Pool {self.name} {list(self.servers)!r} {len(self._queue)} waiting>"
+        return f"<Pool {self.name} {list(self.servers)!r} {len(self._queue.waiting)} waiting>"

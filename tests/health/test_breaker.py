@@ -94,6 +94,33 @@ def test_a_trial_whose_end_nobody_knows_is_made_again() -> None:
     assert not breaker.admit(5.2).admitted
 
 
+def test_a_response_that_breaks_off_is_a_failure_in_place_of_a_success() -> None:
+    breaker = Breaker(POLICY)
+    changes = []
+    for _ in range(4):
+        breaker.ended(1.0, passed=True)
+        changes.append(breaker.take_back(2.0))
+    assert [str(change) for change in changes] == [
+        "None", "None", "None", "closed -> open: 4 of 4 requests failed in 10 s",
+    ]  # fmt: skip
+    assert breaker.take_back(2.0) is None, "it is open already"
+
+
+def test_a_response_that_breaks_off_fails_the_trial() -> None:
+    breaker = opened()
+    breaker.admit(5.0)
+    assert breaker.ended(5.1, passed=True, trial=True) is None
+    assert str(breaker.take_back(5.2)) == "half open -> open: a response broke off"
+    assert not breaker.admit(10.1).admitted
+
+
+def test_one_that_began_before_the_window_is_counted_anew() -> None:
+    window = Window(10.0)
+    window.count(0.0, True)
+    assert window.take_back(50.0) == (1, 1)
+    assert window.take_back(50.0) == (2, 2), "never more failures than requests"
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 3.0), st.sampled_from([True, False, None])), max_size=200))
 def test_it_never_gets_stuck(story: list[tuple[float, bool | None]]) -> None:
     breaker, now = Breaker(POLICY), 0.0
@@ -118,6 +145,16 @@ def test_the_window_counts_what_is_in_it(story: list[tuple[float, bool]]) -> Non
         seen.append((int(now), passed))
         recent = [each for step, each in seen if step > int(now) - 10]
         assert window.count(now, passed) == (len(recent), recent.count(False))
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 4.0), st.sampled_from([True, False, None])), max_size=100))
+def test_there_are_never_more_failures_in_it_than_requests(story: list[tuple[float, bool | None]]) -> None:
+    window, now, seen = Window(10.0), 0.0, []
+    for wait, passed in story:
+        now += wait
+        total, failed = window.take_back(now) if passed is None else window.count(now, passed)
+        seen.append(int(now))
+        assert 1 <= failed + (passed is True) <= total <= len([step for step in seen if step > int(now) - 10]) or passed
 
 
 def test_a_clock_that_stands_still_or_steps_back_counts_on() -> None:

@@ -110,11 +110,11 @@ class WatchedPool(Pool):
     @property
     def waiting(self) -> list[Exchange]:
         """Those in the queue, in order."""
-        return [waiting.exchange for waiting in self._queue]
+        return [waiting.exchange for waiting in self._queue.waiting]
 
     def choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
         server = super().choose(exchange, tried)
-        if server is not None and self._queue:
+        if server is not None and self._queue.waiting:
             self.judge.chosen(exchange, self.waiting)
         return server
 

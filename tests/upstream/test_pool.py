@@ -453,6 +453,37 @@ def test_what_the_upstream_does_opens_it() -> None:
         assert play.reasons == ["upstream.response.closed", "upstream.circuit.open"]
 
 
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_half_an_answer_counts_as_failed(at_once: bool) -> None:
+    with playing() as play:
+        breaker = with_breaker(play)
+        breaker._policy = BreakerPolicy(ratio=1.0, minimum=2)
+        for opened in (False, True):
+            [client] = asking(play, 1)
+            server = play.server()
+            server.says(HALF)
+            if not at_once:
+                assert client.takes().endswith(b"ha")
+                play.wait(1.0)
+            server.leaves()
+            play.turn()
+            assert (breaker.state is Circuit.OPEN) is opened
+        assert play.reasons == ["upstream.response.truncated"] * 2
+
+
+def test_what_a_client_does_not_take_counts_for_nothing() -> None:
+    with playing() as play:
+        breaker = with_breaker(play)
+        [client] = asking(play, 1)
+        play.server().says(HALF)
+        client.leaves()
+        play.turn()
+        assert breaker.state is Circuit.CLOSED
+
+
 # --- servers come and go ----------------------------------------------------------------------------------------
 
 
