@@ -23,6 +23,7 @@ class Leaving:
 
     @param seconds: how long clients of removed listeners may take; then they are cut.
     @param over: called when nothing is left.
+    @ivar pools: upstreams that are still in use, or may be about to.
     """
 
     def __init__(
@@ -39,15 +40,15 @@ class Leaving:
         self._alarm = alarm
         self._until = alarm.now() + seconds
         self._over = over
-        self._pools = list(pools)
+        self.pools = list(pools)
         self._access_log = access_log
 
     def start(self) -> None:
         """Take nothing new."""
         for site in self.sites:
             site.drain(self._look)
-        for pool in self._pools:
-            unwatch(pool)
+        for pool in self.pools:
+            pool.leave()
         # Not at once: somebody who is between two awaits may still be about to use them.
         self._alarm.set(self, LOOK_SECONDS)
 
@@ -55,9 +56,9 @@ class Leaving:
         """See who is still there."""
         if self._alarm.now() >= self._until:
             self.cut()
-        for pool in tuple(self._pools):
-            if not in_use(pool):
-                self._pools.remove(pool)
+        for pool in tuple(self.pools):
+            if not pool.in_use:
+                self.pools.remove(pool)
                 release(pool)
         self._alarm.set(self, LOOK_SECONDS)
         self._look()
@@ -68,7 +69,7 @@ class Leaving:
         if self._access_log is not None:
             self._access_log.close()
             self._access_log = None
-        if not self._pools:
+        if not self.pools:
             self._alarm.clear(self)
             self._over(self)
 
@@ -81,27 +82,14 @@ class Leaving:
     def close(self) -> None:
         """The whole proxy stops."""
         self._alarm.clear(self)
-        for pool in self._pools:
+        for pool in self.pools:
             release(pool)
         if self._access_log is not None:
             self._access_log.close()
 
     def __repr__(self) -> str:
         channels = sum(len(site.channels) for site in self.sites)
-        return f"<Leaving: {channels} connections, {len(self._pools)} upstreams>"
-
-
-def in_use(pool: Pool) -> bool:
-    """Whether an exchange is at one of its servers, or waits for one."""
-    return pool.state().queued > 0 or any(server.in_flight for server in pool.servers)
-
-
-def unwatch(pool: Pool) -> None:
-    """Look up no names and probe no server any more."""
-    if pool.roster is not None:
-        pool.roster.stop()
-    for server in pool.servers:
-        server.unwatch()
+        return f"<Leaving: {channels} connections, {len(self.pools)} upstreams>"
 
 
 def release(pool: Pool) -> None:

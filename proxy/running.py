@@ -93,11 +93,17 @@ class Running:
             "certificates": _certificates(house) if house is not None else [],
             "leaving": sum(len(site.channels) for leaving in service.leaving for site in leaving.sites),
             "upstreams": [
-                {**pool.state()._asdict(), "servers": [server._asdict() for server in pool.state().servers]}
-                for pool in (house.pools.values() if house is not None else ())
+                {**state._asdict(), "servers": [server._asdict() for server in state.servers]}
+                for state in (pool.state() for pool in self._pools())
             ],
             "acme": house.office.status() if house is not None and house.office is not None else [],
         }
+
+    def _pools(self) -> list[Pool]:
+        """All of them, those last that a reload took away and that are not done yet."""
+        house = self._service.house
+        present = list(house.pools.values()) if house is not None else []
+        return present + [pool for leaving in self._service.leaving for pool in leaving.pools if pool.in_use]
 
     def metrics(self) -> bytes:
         """The numbers of `status`, for Prometheus."""

@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 
 from proxy.assemble import House, assemble
 from proxy.config import load_text
-from proxy.leaving import LOOK_SECONDS, Leaving, in_use, take_apart
+from proxy.leaving import LOOK_SECONDS, Leaving, take_apart
 from proxy.upstream.owner import Alone
 from tests.support.ends import End
 from tests.support.playbook import GET, OK
@@ -77,7 +77,7 @@ def test_exchanges_end_those_in_the_queue_included(tmp_path: Path) -> None:
     second.says(GET)
     leaving = street.leave()
     street.later(3)
-    assert in_use(street.house.pools["app"])
+    assert street.house.pools["app"].in_use
     server.says(OK)
     server.says(OK)
     assert first.takes().endswith(b"ok")
@@ -86,6 +86,39 @@ def test_exchanges_end_those_in_the_queue_included(tmp_path: Path) -> None:
     assert street.over == [leaving]
     assert server.closed is not None, "idle, and nobody will need it"
     assert street.log.read_bytes().count(b"\n") == 2
+
+
+def test_what_leaves_is_shown_as_such_until_it_is_done(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    pool = street.house.pools["app"]
+    client = street.visit()
+    client.says(GET)
+    server = street.server()
+    leaving = street.leave()
+    assert leaving.pools == [pool]
+    state = pool.state()
+    assert state.draining
+    assert [(one.state, one.why, one.in_flight) for one in state.servers] == [
+        ("draining", "its upstream is taken out", 1)
+    ]
+    server.says(OK)
+    assert not pool.in_use
+    street.later(LOOK_SECONDS + 1)
+    assert leaving.pools == []
+
+
+def test_an_upstream_leaves_no_earlier_than_a_server_that_was_taken_from_it_before(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    client = street.visit()
+    client.says(GET)
+    server = street.server()
+    street.house.pools["app"].replace(())
+    leaving = street.leave()
+    street.later(LOOK_SECONDS + 1)
+    assert [(one.name, one.in_flight) for one in leaving.pools[0].state().servers] == [("http://10.0.0.1:9001", 1)]
+    server.says(OK)
+    street.later(LOOK_SECONDS + 1)
+    assert leaving.pools == []
 
 
 def test_whoever_takes_too_long_is_cut(tmp_path: Path) -> None:

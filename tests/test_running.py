@@ -26,7 +26,7 @@ from proxy.ports import StartError
 from proxy.running import Reloads, Running, shown, touched
 from tests.support.authority import Authority
 from tests.support.ends import End
-from tests.support.playbook import GET
+from tests.support.playbook import GET, OK
 
 TEXT = """
 access_log: false
@@ -101,6 +101,31 @@ def test_status() -> None:
     assert upstream["name"] == "app"
     assert upstream["servers"][0]["in_flight"] == 1
     assert orjson.dumps(said)
+
+
+def test_an_upstream_that_a_reload_took_away_is_shown_until_it_is_done() -> None:
+    service = Service()
+    service.visit()
+    house = service.house
+    assert house is not None
+    service.leaving.add(Leaving(house.alarm, 30.0, service.leaving.discard, pools=list(house.pools.values())))
+    for leaving in service.leaving:
+        leaving.start()
+    service.house = assemble(load_text(TEXT, "x.yaml", {}), service.reactor)
+    running = Running(service)
+
+    def shown_now() -> list[tuple[str, bool, str, int]]:
+        return [
+            (pool["name"], pool["draining"], pool["servers"][0]["state"], pool["servers"][0]["in_flight"])
+            for pool in running.status()["upstreams"]
+        ]
+
+    assert shown_now() == [("app", False, "up", 0), ("app", True, "draining", 1)]
+    assert running.metrics().count(b'server_in_flight{upstream="app"') == 1, "Prometheus knows no two of one name"
+    end = End(service.reactor, IPv4Address("TCP", "10.0.0.1", 9001))
+    end.joins(service.reactor.tcpClients.pop()[2].buildProtocol(end.transport.getPeer()))
+    end.says(OK)
+    assert shown_now() == [("app", False, "up", 0)]
 
 
 def test_the_status_tells_of_certificates(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def _certificate(one: Mapping[str, Any]) -> Labels:
 
 
 def _of_upstreams(upstreams: Iterable[Mapping[str, Any]]) -> Iterator[Family]:
-    pools = [({"upstream": pool["name"]}, pool) for pool in upstreams]
-    servers = [({**of, "server": one["name"]}, one) for of, pool in pools for one in pool["servers"]]
+    pools = [({"upstream": name}, pool) for name, pool in _by_name(upstreams).items()]
+    servers = [({**of, "server": name}, one) for of, pool in pools for name, one in _by_name(pool["servers"]).items()]
     yield Family("upstream_queued", "gauge", "Exchanges that wait for a server.", [
         (of, pool["queued"]) for of, pool in pools
     ])  # fmt: skip
@@ -101,6 +101,14 @@ def _of_upstreams(upstreams: Iterable[Mapping[str, Any]]) -> Iterator[Family]:
     ])  # fmt: skip
     for name, kind, words, key, factor in _OF_SERVER:
         yield Family(name, kind, words, [(of, one[key] * factor) for of, one in servers])
+
+
+def _by_name(states: Iterable[Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """Each by its name. One that drains may have that of another, which serves: such a one comes first, and has it."""
+    named: dict[str, Mapping[str, Any]] = {}
+    for one in states:
+        named.setdefault(one["name"], one)
+    return named
 
 
 def _braced(labels: Labels) -> str:

@@ -50,9 +50,9 @@ def _until_idle(site: Control, said: dict[str, Any], names: Collection[str], sec
     """Wait until nothing is under way at the servers, and have `said` tell how they are then."""
     until = time.monotonic() + seconds
     while True:
-        upstreams = {one["name"]: one for one in site.get("/status")["upstreams"]}
-        servers = upstreams.get(said["upstream"], {}).get("servers", ())
-        said["servers"] = [server for server in servers if server["name"] in names]
+        # Both where a reload has taken the upstream away meanwhile, and given its name to another.
+        upstreams = [one for one in site.get("/status")["upstreams"] if one["name"] == said["upstream"]]
+        said["servers"] = [server for one in upstreams for server in one["servers"] if server["name"] in names]
         if not any(server["in_flight"] for server in said["servers"]):
             return True
         if time.monotonic() > until:

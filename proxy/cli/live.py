@@ -116,6 +116,8 @@ def _upstream(said: dict[str, Any], colors: Ink) -> list[str]:
     notes = [f"{said[name]} {name}" for name in ("queued", "retrying") if said.get(name)]
     if said.get("circuit"):
         notes.append(f"circuit {said['circuit']}")
+    if said.get("draining"):
+        notes.append("draining")
     head = colors(f"upstream {said['name']}", "bold") + (f"  {', '.join(notes)}" if notes else "")
     return [head, *unresolved_lines(said, colors), *server_lines(said["servers"], colors)]
 

@@ -88,6 +88,7 @@ class Pool:
     @ivar roster: keeps the servers in step with names, where there are any.
     @ivar expecting: a name is being looked up for the first time: who finds no server waits for it.
     @ivar unresolved: what is wrong with names that do not resolve, else "".
+    @ivar leaves: it is taken away: its servers end what is under way and what waits.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Pool:
         self.roster: Guide | None = None
         self.expecting = False
         self.unresolved = ""
+        self.leaves = False
         self._started = False
         self._gone: WeakSet[ProxyClientFactory] = WeakSet()  # what is under way keeps them
         self.alarm = alarm
@@ -341,6 +343,19 @@ class Pool:
 
     # --- the end ------------------------------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """Nobody comes any more but those who are on their way here: look up no names and probe no server for them."""
+        self.leaves = True
+        if self.roster is not None:
+            self.roster.stop()
+        for server in self.servers:
+            server.unwatch()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether an exchange is at one of its servers, those that are gone included, or waits for one."""
+        return bool(self._queue.waiting) or any(server.in_flight for server in (*self.servers, *self._gone))
+
     def close(self) -> None:
         """No new exchanges."""
         if self.roster is not None:
@@ -353,7 +368,10 @@ class Pool:
         circuit = "" if self.breaker is None else self.breaker.state.value
         gone = sorted((server for server in self._gone if server.in_flight), key=lambda server: server.name)
         servers = tuple(server.state() for server in (*self.servers, *gone))
-        return PoolState(self.name, servers, len(self._queue.waiting), self.retrying, circuit, self.unresolved)
+        if self.leaves:
+            servers = tuple(server._replace(state="draining", why="its upstream is taken out") for server in servers)
+        waiting = len(self._queue.waiting)
+        return PoolState(self.name, servers, waiting, self.retrying, circuit, self.unresolved, self.leaves)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name} {list(self.servers)!r} {len(self._queue.waiting)} waiting>"

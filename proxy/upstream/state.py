@@ -33,6 +33,7 @@ class PoolState(NamedTuple):
     """One upstream.
 
     @ivar servers: at the end those that are gone from it and still have exchanges under way.
+    @ivar draining: a reload has taken it away, and it ends what is under way.
     @ivar circuit: of its breaker; "" where it has none.
     @ivar unresolved: what is wrong with names of servers that do not resolve, else "".
     """
@@ -43,3 +44,4 @@ class PoolState(NamedTuple):
     retrying: int
     circuit: str
     unresolved: str
+    draining: bool = False

@@ -20,6 +20,7 @@ class Site:
         self.left = 1
         self.looks = 0
         self.gone_after = 2
+        self.replaced = False
 
     def server(self, in_flight: int) -> dict[str, Any]:
         return {"name": "s1", "address": "s1", "state": "draining", "in_flight": in_flight, "why": "by hand"}
@@ -37,7 +38,8 @@ class Site:
         if self.looks > self.gone_after and self.sent == [None]:
             raise Stop("nobody is there")
         others = [{**self.server(9), "name": "s2"}]
-        return {"upstreams": [{"name": "api", "servers": [self.server(int(self.looks < 3)), *others]}]}
+        pool = {"name": "api", "servers": [self.server(int(self.looks < 3)), *others]}
+        return {"upstreams": [pool, {"name": "api", "servers": others}] if self.replaced else [pool]}
 
 
 @pytest.fixture
@@ -59,7 +61,9 @@ def test_a_server_is_named(site: Site, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("  draining  s1")
 
 
-def test_it_may_wait_for_that_server_alone(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("replaced", [False, True])
+def test_it_may_wait_for_that_server_alone(site: Site, capsys: pytest.CaptureFixture[str], replaced: bool) -> None:
+    site.replaced = replaced
     assert cli.main(["drain", "api", "s1", "--wait", "10", "--json"]) == 0
     assert site.looks == 3
     assert json.loads(capsys.readouterr().out)["servers"] == [site.server(0)]

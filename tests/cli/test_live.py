@@ -167,6 +167,11 @@ def test_a_proxy_that_does_not_serve_is_not_well() -> None:
     assert render_status({"state": "draining"}, Ink(False)).startswith("draining")
 
 
+def test_an_upstream_that_drains_says_so() -> None:
+    pool = {"name": "api", "servers": [], "draining": True}
+    assert render_status({"upstreams": [pool]}, Ink(False)).endswith("\nupstream api  draining")
+
+
 def test_certificates_that_are_ordered_have_a_line_each_and_their_last_error() -> None:
     good = {"names": ["a.test", "b.test"], "state": "valid", "expires": "2027-01-01T00:00:00Z",
             "next_attempt": "2026-12-01T00:00:00Z", "failures": 0, "error": ""}  # fmt: skip
