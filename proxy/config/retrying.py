@@ -32,7 +32,7 @@ class Retries(ShortWish):
     @ivar budget: retries under way, as a part of all requests under way at the upstream.
     @ivar min: retries under way that are possible whatever the budget.
     @ivar per_try: how long one server has until its response begins, connecting included; 0.0 for no bound of its own.
-    @ivar total: the same for all tries together.
+    @ivar total: the same for all tries together, the wait for room included.
     @ivar hedge_after: send a request without body to a second server if the first has not answered in this time, and
         take whichever answers first; 0.0 for never.
     """

@@ -30,7 +30,8 @@ class Referee(Protocol[T_contra]):
 class Race(Generic[T]):
     """Some coroutines, of which one is to give a result.
 
-    @param beaten: raised in those that are too late; see `Walk.cancel`.
+    @param beaten: raised in those that are too late; see `Walk.cancel`. Where whoever waits is cancelled, they all get
+        what that one got.
     @param referee: None where every result is good.
     @ivar running: how many are still under way.
     """
@@ -90,6 +91,9 @@ class Race(Generic[T]):
         """
         try:
             return await self._first
+        except Exception as error:
+            self._stop(error)  # nobody waits any more, and they learn why: their servers may be to blame
+            raise
         finally:
             self._then = None
             self._stop_waiting()
@@ -132,12 +136,14 @@ class Race(Generic[T]):
         return f"<Race of {len(self._walks)}>"
 
 
-async def within(alarm: Alarm, seconds: float, coroutine: Coroutine[Any, None, T], late: BaseException) -> T:
+async def within(
+    alarm: Alarm, seconds: float, coroutine: Coroutine[Any, None, T], late: Callable[[], BaseException]
+) -> T:
     """The result of `coroutine`, if it has one in `seconds`.
 
-    @raise late: it has none; it is cancelled with the same.
+    @param late: what is raised when it has none; it is cancelled with the same.
     """
-    race: Race[T] = Race(alarm, late)
-    race.after(seconds, lambda: race.give_up(late))
+    race: Race[T] = Race(alarm, TimeoutError())  # of one alone nobody is beaten
+    race.after(seconds, lambda: race.give_up(late()))
     race.enter(coroutine)
     return await race.result()

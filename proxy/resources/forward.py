@@ -7,7 +7,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any
 
 from proxy.balance.view import Stickiness
-from proxy.errors import INTERNAL, RESPONSE_TIMEOUT, ProxyError, Retry
+from proxy.errors import INTERNAL, QUEUE_TIMEOUT, RESPONSE_TIMEOUT, ProxyError, Retry
 from proxy.flow.race import within
 from proxy.flow.replay import Replay
 from proxy.health.ejection import GATEWAY_STATUSES
@@ -78,7 +78,12 @@ class Forward:
         seconds = self._pool.plan.retry.total
         if not seconds:
             return await self._loop(exchange, upgrade)
-        late = ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for all tries")
+
+        def late() -> ProxyError:
+            if not exchange.record.server:  # nobody was asked, so nobody is to blame
+                return ProxyError(QUEUE_TIMEOUT, f"no server had room in {seconds:g} s for all tries")
+            return ProxyError(RESPONSE_TIMEOUT, f"no answer in {seconds:g} s for all tries")
+
         return await within(self._pool.alarm, seconds, self._loop(exchange, upgrade), late)
 
     async def _loop(self, exchange: Exchange, upgrade: bytes) -> Response:

@@ -223,8 +223,8 @@ class Pool:
         """A new connection, within the time of one exchange."""
         if seconds >= self.plan.connect_seconds:
             return server.dial()
-        late = ProxyError(CONNECT_TIMEOUT, f"{server.plan.address}: no connection in {seconds:g} s", Retry.UNSENT)
-        return within(self.alarm, seconds, server.dial(), late)
+        why = f"{server.plan.address}: no connection in {seconds:g} s"
+        return within(self.alarm, seconds, server.dial(), lambda: ProxyError(CONNECT_TIMEOUT, why, Retry.UNSENT))
 
     def choose(self, exchange: Exchange, tried: Sequence[ProxyClientFactory]) -> ProxyClientFactory | None:
         """A server that has room; None while all that are healthy are full.

@@ -105,14 +105,14 @@ def test_whoever_waits_may_be_cancelled_and_all_go_with_it(track: Track) -> None
     track.enter()
     track.enter()
     waiting = track.watch(track.race.result())
-    waiting.cancel(RuntimeError())
-    assert track.raised == [BeatenError, BeatenError]
+    waiting.cancel(LateError())
+    assert track.raised == [LateError, LateError], "they learn why"
     assert track.came == []
 
 
 def test_within_a_time(track: Track) -> None:
     promise: Promise[str] = Promise()
-    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError()))
+    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError))
     promise.keep("in time")
     assert track.came == ["in time"]
     track.wait(3.0)
@@ -121,7 +121,7 @@ def test_within_a_time(track: Track) -> None:
 
 def test_not_within_a_time(track: Track) -> None:
     promise: Promise[str] = Promise()
-    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError()))
+    track.watch(within(track.alarm, 1.0, track.runner(promise), LateError))
     track.wait(1.3)
     assert track.came == [LateError]
     assert track.raised == [LateError]
@@ -218,6 +218,6 @@ def test_a_poor_result_goes_with_whoever_waited(track: Track, picky: Picky) -> N
     _, two = track.enter(), track.enter()
     waiting = track.watch(track.race.result())
     two.keep("poor")
-    waiting.cancel(RuntimeError())
+    waiting.cancel(LateError())
     assert picky.thrown_away == ["poor"]
-    assert track.raised == [BeatenError]
+    assert track.raised == [LateError]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from proxy.health.breaker import Breaker, BreakerPolicy, Circuit
 from proxy.policy.retry import RetryPolicy
 from tests.support.ends import End
 from tests.support.playbook import GET, OK, Play, playing
@@ -310,3 +311,39 @@ def test_a_total_deadline_ends_the_wait_for_a_connection_as_well() -> None:
         assert play.endpoint.given_up == 1
         assert play.in_flight == 0
         assert play.servers[0].failures == 1
+
+
+@pytest.mark.parametrize("retry", [{}, {"per_try": 1.5}, {"hedge_after": 0.5}])
+def test_whoever_is_asked_when_the_time_for_all_tries_is_over_has_failed(retry: dict[str, float]) -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, total=2.0, **retry)}) as play:
+        client = play.client()
+        client.says(GET)
+        play.wait(2.3)
+        assert client.takes().startswith(b"HTTP/1.1 504 ")
+        asked = sum(endpoint.dialed for endpoint in play.endpoints)
+        assert asked == (2 if retry else 1)
+        assert sum(server.failures for server in play.servers) == asked
+
+
+def test_a_client_that_leaves_blames_nobody_though_two_are_asked() -> None:
+    with playing(2, pool={"retry": RetryPolicy(1, total=2.0, hedge_after=0.5)}) as play:
+        client = play.client()
+        client.says(GET)
+        play.wait(1.0)
+        client.leaves()
+        play.turn()
+        assert all(play.server().was_cut for _ in range(2))
+        assert [server.failures for server in play.servers] == [0, 0]
+
+
+def test_where_nobody_was_asked_in_the_time_for_all_tries_it_was_the_queue() -> None:
+    with playing(1, server={"connections": 1}, pool={"retry": RetryPolicy(1, total=2.0), "queue_seconds": 5.0}) as play:
+        play.pool.breaker = Breaker(BreakerPolicy(ratio=0.5, minimum=1))
+        first, second = play.client(), play.client()
+        first.says(GET)
+        play.server().says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        second.says(GET)
+        play.wait(2.3)
+        assert second.takes().startswith(b"HTTP/1.1 503 ")
+        assert play.reasons == ["upstream.queue.timeout"]
+        assert play.pool.breaker.state is Circuit.CLOSED
