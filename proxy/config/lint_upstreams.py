@@ -10,7 +10,6 @@ from proxy.config.document import Tree
 from proxy.config.model import Config
 from proxy.config.problem import Path
 from proxy.config.resolve import upstream_place
-from proxy.config.upstreams import Upstream
 
 
 def lint_upstreams(tree: Tree, config: Config) -> None:
@@ -22,23 +21,31 @@ def lint_upstreams(tree: Tree, config: Config) -> None:
             said.add((code, path))
             tree.add_at(code, message, path, hint, severity="warning")
 
-    for name, upstream in config.upstreams.items():
+    for name in config.upstreams:
         for rule in _RULES:
-            rule(_Asked(tree, name, upstream), say)
+            rule(_Asked(tree, config, name), say)
     _branches(config, say)
 
 
 class _Asked:
     """One upstream, and where its keys are written."""
 
-    def __init__(self, tree: Tree, name: str, upstream: Upstream) -> None:
+    def __init__(self, tree: Tree, config: Config, name: str) -> None:
         self.tree = tree
         self.name = name
-        self.wish = upstream
+        self.wish = config.upstreams[name]
+        self._routes = config.routes
 
     def place(self, *keys: str | int) -> Path:
         """Where `keys` stand: in the upstream itself, or in the defaults."""
         return upstream_place(self.tree, self.name, *keys)
+
+    def servers(self, hint: str) -> tuple[Path, str]:
+        """Where the servers stand, and where something is to be written about them: a route may name one itself."""
+        for place, route in enumerate(self._routes):
+            if self.name in route.upstreams and self.tree.node(("upstreams", self.name)) is None:
+                return ("routes", place, route.target), f"give it a name in `upstreams`; there {hint}"
+        return self.place("servers"), hint
 
 
 _Say = Callable[..., None]
@@ -120,6 +127,15 @@ def _tls(asked: _Asked, say: _Say) -> None:
             say("no-effect", message, place, "write https:// where TLS is spoken")
 
 
+def _hosts(asked: _Asked, say: _Say) -> None:
+    wish = asked.wish
+    named = [server.label for server in wish.servers if server.url.secure and server.url.is_name]
+    if named and wish.host == "keep" and "host" not in wish.model_fields_set:
+        message = f"`{named[0]}` is asked for the host that the client names, and may know none but its own"
+        hint = "write `host: upstream`, or `host: keep` where it is meant"
+        say("client-host", message, *asked.servers(hint))
+
+
 def _branches(config: Config, say: _Say) -> None:
     for place, route in enumerate(config.routes):
         names = [branch.upstream for branch in route.split.branches] if route.split is not None else []
@@ -129,4 +145,4 @@ def _branches(config: Config, say: _Say) -> None:
                 say("duplicate-branch", f"`{name}` is in this split twice", at, "add up their weights")
 
 
-_RULES = (_weights, _probes, _agents, _stickiness, _useless, _tls)
+_RULES = (_weights, _probes, _agents, _stickiness, _useless, _tls, _hosts)

@@ -27,6 +27,8 @@ def codes(upstream: str, more: str = "") -> list[str]:
         (f"{TWO}, slow_start: 10s, balance: first_available", "no-effect"),
         ("servers: http://10.0.0.1, retries: {hedge_after: 1s}", "no-effect"),
         (f"{TWO}, connections: 4, idle_connections: 8", "contradiction"),
+        ("servers: [http://10.0.0.1, https://api.internal]", "client-host"),
+        ("servers: https+srv://_https._tcp.api.internal", "client-host"),
     ],
 )
 def test_one_doubt(upstream: str, code: str) -> None:
@@ -40,6 +42,9 @@ def test_one_doubt(upstream: str, code: str) -> None:
         f"{TWO}, sticky: {{cookie: srv, key: '${{KEY}}'}}",
         "servers: http://api.internal, retries: {hedge_after: 1s}",
         "servers: [{url: http://a}, {url: http://b, backup: true}]",
+        "servers: https://api.internal, host: keep",
+        "servers: https://api.internal, host: upstream",
+        "servers: [https://10.0.0.1, https+unix:/run/api.sock]",
     ],
 )
 def test_no_doubt(upstream: str) -> None:
@@ -54,6 +59,14 @@ def test_what_stands_in_the_defaults_is_said_once_and_there() -> None:
     )
     [problem] = load_text(text, "x.yaml", {}).problems
     assert (problem.code, problem.line) == ("sticky-key", 1)
+
+
+def test_a_server_that_a_route_names_itself_has_no_place_for_more() -> None:
+    [problem] = load_text("routes:\n  - {upstream: https://api.internal}\n", "x.yaml", {}).problems
+    assert (problem.code, problem.line, problem.column) == ("client-host", 2, 16)
+    assert problem.hint.startswith("give it a name in `upstreams`; there write `host: upstream`")
+    said = load_text("defaults: {upstream: {host: keep}}\nroutes: [{upstream: https://a.test}]\n", "x.yaml", {})
+    assert not said.problems
 
 
 def test_a_branch_twice() -> None:
