@@ -114,6 +114,11 @@ class Condition:
         return self.threshold is None or self.threshold.good or self.threshold.state is Health.UNKNOWN
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether somebody who knows has taken it out, by hand or by its agent: not even a panic uses it then."""
+        return self.drained or (self.agent is not None and self.agent.mode is Mode.MAINTENANCE)
+
+    @property
     def word(self) -> str:
         """The state in one word, for people: `up`, `down`, `ejected`, `unknown`, ..."""
         if self.drained:

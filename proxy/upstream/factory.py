@@ -86,7 +86,7 @@ class ProxyClientFactory(ClientFactory):
 
     @param endpoint: connects to the server.
     @ivar in_flight: exchanges that hold a connection or wait for one to be made.
-    @ivar room: for so many exchanges at once; 0 once it closes, and while it is drained.
+    @ivar room: for so many exchanges at once; 0 once it closes, and while somebody has taken it out.
     @ivar attendants: ask the server, or others, how it is.
     """
 
@@ -204,11 +204,12 @@ class ProxyClientFactory(ClientFactory):
 
     def reported(self, report: Report) -> None:
         """Its agent has spoken."""
-        self._note(self.condition.reported(report, self.now()))
+        changes = self.condition.reported(report, self.now())
         if report.connections is not None:
             self._cap = report.connections or self.plan.connections or inf
-            self._make_room()
-            self.owner.freed(self)
+        self._make_room()
+        self._note(changes)
+        self.owner.freed(self)
         self._weigh()
 
     def drain(self, drained: bool = True) -> None:
@@ -221,7 +222,7 @@ class ProxyClientFactory(ClientFactory):
         self._note(changes)
 
     def _make_room(self) -> None:
-        self.room = 0 if self._closing or self.condition.drained else self._cap
+        self.room = 0 if self._closing or self.condition.withdrawn else self._cap
 
     def place(self, weight: int, priority: int) -> None:
         """Its place among the others is this one, as the records of its name say."""

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 
 from proxy.alarm import Alarm
+from proxy.balance.catalog import tiers
 from proxy.health.agent import REPLY_BYTES, Agent
 from proxy.health.condition import Condition
 from proxy.upstream.agent_check import AgentCheck, AgentPlan
@@ -117,6 +118,18 @@ def test_down_maintenance_and_back(pair: Pair) -> None:
         assert pair.first.available is (state == "up")
         assert any("upstream api: server a" in formatEvent(event) for event in events)
     assert pair.first.last_change == "maintenance -> ready: its agent says so"
+
+
+def test_not_even_a_panic_uses_a_server_in_maintenance(pair: Pair) -> None:
+    pair.pool._choice = tiers(panic=0.0)
+    pair.says(b"maint\n")
+    assert pair.shares() == {"b": 100}
+    pair.servers[1].condition.usable = False
+    assert pair.shares() == {"b": 100}
+    pair.servers[1].drain()
+    assert pair.pool._choice.choose(pair.pool.servers, None, 0.0, Random(2)) is None
+    pair.says(b"down ready\n")
+    assert pair.shares() == {"a": 100}, "what it thinks of its health is only that"
 
 
 def test_fewer_at_once(pair: Pair) -> None:
