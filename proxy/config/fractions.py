@@ -31,7 +31,7 @@ def fraction(value: Any) -> float:
     if part is None:
         raise wrong("fraction", f"{shown(value)} is not a part of a whole", "write for example 0.2 or 20%")
     if not 0 <= part <= 1:
-        hint = f"write {value}%" if isinstance(value, int) and 1 < value <= 100 else ""
+        hint = f"write {value}%" if isinstance(value, int) and 1 < value <= 100 else "write for example 0.2 or 20%"
         raise wrong("fraction", f"{shown(value)} is not between 0 and 1", hint)
     return part
 
