@@ -185,6 +185,8 @@ def _upstream(upstream: dict[str, Any], colors: Ink, live: bool) -> list[str]:
     notes = [upstream["balance"]]
     if upstream["sticky"]:
         notes.append(f"sticky by the cookie {upstream['sticky']}")
+    if upstream.get("leads_to"):
+        notes.append(f"which leads to {upstream['leads_to']}")
     if upstream["circuit"]:
         notes.append(f"circuit {upstream['circuit']}")
     if upstream["queued"]:

@@ -11,10 +11,12 @@ from typing import Any
 from proxy.admin.in_force import bounds, deadlines, limits
 from proxy.admin.origins import written
 from proxy.assemble import House
+from proxy.assemble.pools import choice_of
 from proxy.balance.key import parse_rule
 from proxy.balance.split import Split
 from proxy.config import Position
 from proxy.config.gates import FieldChanges
+from proxy.config.upstreams import Upstream
 from proxy.config.veil import Veil
 from proxy.explain.journey import Admitted, Journey, Judges, judges_in, travel
 from proxy.explain.question import Question
@@ -22,6 +24,7 @@ from proxy.message import RequestHead, ResponseHead
 from proxy.message.fields import Pair
 from proxy.policy.upgrade import permitted, protocols
 from proxy.routing import Route
+from proxy.upstream.pool import Pool
 
 #: Tells every route, each with the reason against it.
 Look = Callable[[], list[dict[str, Any]]]
@@ -267,6 +270,7 @@ class _Telling:
             "position": str(self._position_of(route, name)),
             "balance": str(wish.balance),
             "sticky": wish.sticky.name if wish.sticky is not None else None,
+            "leads_to": self._certain_server(wish, pool),
             "circuit": state.circuit,
             "queued": state.queued,
             "unresolved": state.unresolved,
@@ -274,6 +278,20 @@ class _Telling:
             "names": [server.label for server in wish.servers if server.url.is_name],
             "bounds": bounds(house.loaded, name),
         }
+
+    def _certain_server(self, wish: Upstream, pool: Pool) -> str | None:
+        """The server that the request's cookie or key leads to, with the health and load of this moment; None where
+        turns, lots or load decide, or what was learned: to ask for that would renew it."""
+        exchange, now = self._journey.exchange, pool.alarm.now()
+        assert exchange is not None
+        server = None
+        if pool.sticky is not None and wish.sticky is not None and wish.sticky.learn is None:
+            server = pool.sticky.find(exchange.head.fields, pool.servers, (), now)
+        if server is None and wish.balance.hash is not None:
+            key = parse_rule(wish.balance.hash).key(exchange.head, exchange.path, exchange.client)
+            # Others than the pool's own, so that nobody's turn passes.
+            server = choice_of(wish).choose(pool.servers, key, now, _NO_LOTS) if key is not None else None
+        return server.name if server is not None else None
 
     def _position_of(self, route: Route, name: str) -> Position:
         """Where an upstream is written: under its name, or as an address in the route."""

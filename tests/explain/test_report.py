@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from proxy.assemble import House
@@ -71,6 +72,34 @@ def test_a_split_is_certain_where_there_is_a_key() -> None:
     lots = asked("GET", "/s")
     assert [upstream["name"] for upstream in lots["upstreams"]] == ["api", "next"]
     assert [(branch["share"], branch["chosen"]) for branch in lots["split"]["branches"]] == [(0.75, None), (0.25, None)]
+
+
+STICKING = """\
+upstreams:
+  cache: {servers: [http://127.0.0.1:1, http://127.0.0.1:2, http://127.0.0.1:3], balance: {hash: path}}
+  app: {servers: [{url: http://127.0.0.1:1, name: one}, {url: http://127.0.0.1:2, name: two}], sticky: {route: SID}}
+routes:
+  - {path: /c, upstream: cache, gates: [{strip_prefix: /c}]}
+  - {path: /, upstream: app}
+"""
+
+
+def test_the_server_that_a_key_or_a_cookie_leads_to_is_certain() -> None:
+    house = offline_house(load_text(STICKING, "x.yaml", {}))
+
+    def led_to(url: str, *headers: str) -> Any:
+        return explain(house, Question("GET", url, headers, "127.0.0.1"))["upstreams"][0]["leads_to"]
+
+    pool = house.pools["cache"]
+    for path in (f"/{number}" for number in range(9)):
+        chosen = pool._choice.choose(pool.servers, path.encode(), 0.0, Random(1))
+        assert chosen is not None
+        assert led_to(f"/c{path}") == chosen.name, "a gate has changed the path"
+    assert led_to("/", "Cookie: SID=0A.two") == "two"
+    assert led_to("/", "Cookie: SID=0A.three") is None
+    assert led_to("/") is None
+    house.pools["app"].servers[1].drain()
+    assert led_to("/", "Cookie: SID=0A.two") is None
 
 
 def test_an_answer_that_is_known_is_given() -> None:
