@@ -64,7 +64,7 @@ def test_descriptors_go_with_the_first_bytes(reactor: UvloopReactor) -> None:
 
 def test_more_descriptors_than_bytes_lose_the_connection(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
-        ours, _ = await unix_connection(reactor, Recorder())
+        ours, _peer = await unix_connection(reactor, Recorder())  # kept: it would be closed, and that be the reason
         for _ in range(3):
             ours.transport.sendFileDescriptor(0)
         ours.transport.write(b"ab")
