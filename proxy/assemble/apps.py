@@ -75,7 +75,20 @@ def _no_resource(place: int, wish: route_wishes.Application) -> AssemblyError:
 
 
 class Files(File):
-    """A directory of files whose contents are nobody's business unless named."""
+    """A directory of regular files. Pipes and devices are not there for clients: whoever opens a pipe to which nobody
+    writes waits for ever, and the whole proxy with them."""
+
+    def render_GET(self, request: Any) -> Any:
+        self.restat(False)
+        if self.exists() and not (self.isfile() or self.isdir()):
+            return self.childNotFound.render(request)
+        return super().render_GET(request)
+
+    render_HEAD = render_GET
+
+
+class UnlistedFiles(Files):
+    """One whose contents are nobody's business unless named."""
 
     def directoryListing(self) -> Any:
         return self.childNotFound

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.web.static import File
 
 from proxy import limits
 from proxy.acme.office import Office
 from proxy.admin.access_log import AccessLog, no_access_log
 from proxy.alarm import Alarm
 from proxy.assemble.acme import office_of, ordered_plans
-from proxy.assemble.apps import Apps, AssemblyError, Files, applications, mount_point
+from proxy.assemble.apps import Apps, AssemblyError, Files, UnlistedFiles, applications, mount_point
 from proxy.assemble.gates import flat, gates_of
 from proxy.assemble.pools import PoolBuilder, key_rule, successor
 from proxy.config import Config, Loaded
@@ -347,7 +346,7 @@ class Targets:
         return Respond(wish.status, wish.body.encode(), flat(wish.headers))
 
     def _static(self, place: int, wish: route_wishes.Static, route: route_wishes.Route) -> Proceed:
-        files = (File if wish.listing else Files)(wish.root)
+        files = (Files if wish.listing else UnlistedFiles)(wish.root)
         files.indexNames = list(wish.index)
         return Mounted(files, mount_point(route))
 

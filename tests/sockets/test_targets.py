@@ -135,6 +135,8 @@ def proxy(module_park: ProcessPark) -> RunningProxy:
     (files / "index.html").write_text("<p>index</p>")
     (files.parent / "page.txt").write_text("0123456789" * 1000)
     (files.parent / "large.bin").write_bytes(bytes(range(256)) * 40_000)
+    os.mkfifo(files.parent / "pipe")
+    (files.parent / "endless").symlink_to("/dev/zero")
     (folder / "secret.txt").write_text("secret")
     return start_proxy(module_park, CONFIG, env=importing(folder))
 
@@ -158,6 +160,15 @@ def test_a_directory_is_listed_only_where_that_is_wanted(proxy: RunningProxy) ->
     with proxy.connect() as client:
         assert client.get(b"/files/").status == 404
         assert b"page.txt" in client.get(b"/listed/").body
+
+
+def test_what_is_no_file_is_not_there(proxy: RunningProxy) -> None:
+    """Nobody writes to the pipe: whoever opens it waits for ever, and everybody else with it."""
+    with proxy.connect() as client:
+        for target in (b"/files/pipe", b"/listed/pipe", b"/files/endless"):
+            assert client.get(target).status == 404
+            assert client.request(b"HEAD", target).status == 404
+        assert client.get(b"/files/page.txt").status == 200
 
 
 def test_no_file_outside_of_the_directory(proxy: RunningProxy) -> None:
