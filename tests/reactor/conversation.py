@@ -112,6 +112,40 @@ async def connection(reactor: UvloopReactor, protocol: Protocol | None = None) -
     return protocol, Peer(reactor, sock)
 
 
+class Pacing(Producer):
+    """A producer that holds the source back while the target takes no more, as a proxy's does."""
+
+    def __init__(self, source: Recorder) -> None:
+        super().__init__()
+        self._source = source.transport
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        self._source.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self._source.resumeProducing()
+
+
+async def two(reactor: UvloopReactor) -> tuple[Recorder, Peer, Recorder, Peer]:
+    """The stream that bytes come by, its peer, the stream that they go by, its peer."""
+    source, sender = await connection(reactor)
+    target, receiver = await connection(reactor)
+    return source, sender, target, receiver
+
+
+async def take(receiver: Peer, size: int) -> bytes:
+    """So many bytes, in whatever pieces they come."""
+    pieces = []
+    while size:
+        piece = await receiver.recv(min(size, 1 << 18))
+        assert piece, f"{size} bytes are missing"
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
 async def pause(reactor: UvloopReactor, seconds: float = 0.05) -> None:
     """Let the reactor run; by default long enough for what is under way on the loopback interface."""
     await deferLater(reactor, seconds)

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from proxy.reactor.loop import UvloopReactor
 from proxy.reactor.piping import most_pipes
-from tests.reactor.conversation import Peer, Producer, Recorder, connection, converse, pause, until
+from tests.reactor.conversation import Pacing, Recorder, converse, pause, take, two, until
 
 BODY = os.urandom(64 * 1024) * 32  # 2 MiB
 
@@ -34,41 +34,8 @@ class Owner:
         self.over += 1
 
 
-async def two(reactor: UvloopReactor) -> tuple[Recorder, Peer, Recorder, Peer]:
-    """The stream that bytes come by, its peer, the stream that they go by, its peer."""
-    source, sender = await connection(reactor)
-    target, receiver = await connection(reactor)
-    return source, sender, target, receiver
-
-
-async def take(receiver: Peer, size: int) -> bytes:
-    pieces = []
-    while size:
-        piece = await receiver.recv(min(size, 1 << 18))
-        assert piece, f"{size} bytes are missing"
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
-
-
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-class Pacing(Producer):
-    """A producer that holds the source back while the target takes no more, as a proxy's does."""
-
-    def __init__(self, source: Recorder) -> None:
-        super().__init__()
-        self._source = source.transport
-
-    def pauseProducing(self) -> None:
-        super().pauseProducing()
-        self._source.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        super().resumeProducing()
-        self._source.resumeProducing()
 
 
 def test_all_bytes_arrive_in_order_and_the_protocol_sees_none_of_them(reactor: UvloopReactor) -> None:

@@ -9,41 +9,9 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
 
 from proxy.reactor.loop import UvloopReactor
-from tests.reactor.conversation import Peer, Producer, Recorder, connection, converse, pause, until
+from tests.reactor.conversation import Pacing, Recorder, connection, converse, pause, take, two, until
 
 MUCH = os.urandom(64 * 1024) * 512  # 32 MiB: more than the kernel takes
-
-
-class Holding(Producer):
-    """Holds the other stream back while the one it is registered at takes no more, as a tunnel does."""
-
-    def __init__(self, other: Recorder) -> None:
-        super().__init__()
-        self._other = other.transport
-
-    def pauseProducing(self) -> None:
-        super().pauseProducing()
-        self._other.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        super().resumeProducing()
-        self._other.resumeProducing()
-
-
-async def two(reactor: UvloopReactor) -> tuple[Recorder, Peer, Recorder, Peer]:
-    source, sender = await connection(reactor)
-    target, receiver = await connection(reactor)
-    return source, sender, target, receiver
-
-
-async def take(receiver: Peer, size: int) -> bytes:
-    pieces = []
-    while size:
-        piece = await receiver.recv(min(size, 1 << 18))
-        assert piece, f"{size} bytes are missing"
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def test_what_comes_goes_to_the_other_after_what_was_written_before(reactor: UvloopReactor) -> None:
@@ -82,7 +50,7 @@ def test_it_goes_both_ways(reactor: UvloopReactor) -> None:
 def test_the_producer_of_a_target_that_takes_no_more_is_paused_and_resumed(reactor: UvloopReactor) -> None:
     async def conversation() -> None:
         source, sender, target, receiver = await two(reactor)
-        producer = Holding(source)
+        producer = Pacing(source)
         target.transport.registerProducer(producer, True)
         relays = source.transport.relay_to(target.transport), target.transport.relay_to(source.transport)
         sending = sender.sending(MUCH)
