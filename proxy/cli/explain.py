@@ -53,13 +53,14 @@ def _offline(file: str, method: str, url: str, arguments: argparse.Namespace) ->
 
 
 def _certificate(name: str | None) -> str | None:
-    """The certificate that a client shows, as PEM: what is in a file, or nothing for `none`."""
-    if name is None or name == "none":
-        return "" if name else None
-    from proxy.tls.certificates import CertificateError, load_chain, pem_of
+    """The certificate that a client shows; None where nobody has said which."""
+    if name is None:
+        return None
+    from proxy.explain.handshake import certificate_named
+    from proxy.tls.certificates import CertificateError
 
     try:
-        return b"".join(map(pem_of, load_chain(name))).decode()
+        return certificate_named(name)
     except CertificateError as error:
         raise Stop(f"reverseproxy explain: {error}", 2) from error
 

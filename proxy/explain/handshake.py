@@ -14,9 +14,10 @@ from twisted.internet.task import Clock
 
 from proxy.alarm import Alarm
 from proxy.config import Config
+from proxy.config.expectations import NO_CERTIFICATE
 from proxy.config.model import Listener
 from proxy.errors import TLS_CERTIFICATE, TLS_NAME, TLS_PENDING, ProxyError
-from proxy.tls.certificates import UNREADABLE, CertificateError, is_address
+from proxy.tls.certificates import UNREADABLE, CertificateError, is_address, load_chain, pem_of
 from proxy.tls.contexts import Verdict
 from proxy.tls.forwarded import element
 from proxy.tls.guard import Credentials
@@ -36,6 +37,14 @@ class Met(NamedTuple):
     credentials: Credentials
     asks: str
     client: str
+
+
+def certificate_named(file: str) -> str:
+    """What a client shows, as PEM: what is in a file, or nothing for `none`.
+
+    @raise CertificateError: the file holds no certificates that can be read.
+    """
+    return "" if file == NO_CERTIFICATE else b"".join(map(pem_of, load_chain(file))).decode()
 
 
 def keyrings_of(config: Config) -> dict[int, Keyring]:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from proxy.config import Loaded, Problem
 from proxy.config.address import looks_like_address, parse_address
-from proxy.config.expectations import NO_CERTIFICATE, RouteTest
+from proxy.config.expectations import RouteTest
+from proxy.explain.handshake import certificate_named
 from proxy.explain.journey import Journey, judges_of, travel
 from proxy.explain.question import Question
 from proxy.routing import Route, Router
-from proxy.tls.certificates import CertificateError, load_chain, pem_of
+from proxy.tls.certificates import CertificateError
 
 
 class Failure(NamedTuple):
@@ -61,7 +62,7 @@ def question_of(test: RouteTest) -> Question:
     shown = asked.client_certificate
     if shown is not None:
         try:
-            shown = "" if shown == NO_CERTIFICATE else b"".join(map(pem_of, load_chain(shown))).decode()
+            shown = certificate_named(shown)
         except CertificateError as error:
             raise ValueError(str(error)) from error
     return Question(asked.line.method.decode(), asked.line.url, lines, asked.client, certificate=shown)
