@@ -43,11 +43,9 @@ def examine(path: str | Path, environ: Mapping[str, str], *, ahead: bool = False
     loaded = load(path, environ)
     if loaded.config is None:
         return Examined(loaded, loaded.problems)
-    router, pairs = build(loaded.config.routes, loaded.position), None
-    problems = [*loaded.problems, *lint(loaded, router), *_rehearsed(loaded, router)]
-    if _speaks_tls(loaded.config):
-        about_tls, pairs = _about_tls(loaded, router, environ)
-        problems += about_tls
+    router = build(loaded.config.routes, loaded.position)
+    about_tls, pairs = _about_tls(loaded, router, environ) if _speaks_tls(loaded.config) else ([], None)
+    problems = [*loaded.problems, *lint(loaded, router), *_rehearsed(loaded, router, pairs), *about_tls]
     if ahead:
         problems += _missing(loaded)
     problems.sort(key=lambda one: (loaded.files.index(one.file), one.line, one.column))
@@ -71,13 +69,13 @@ def _about_tls(loaded: Loaded, router: Router, environ: Mapping[str, str]) -> tu
     return problems + check_reach(loaded, router, pairs), pairs
 
 
-def _rehearsed(loaded: Loaded, router: Router) -> list[Problem]:
+def _rehearsed(loaded: Loaded, router: Router, pairs: Pairs | None) -> list[Problem]:
     if not loaded.require().tests:
         return []
     # Whoever would judge real requests is part of the reactor's world, which `twistd` chooses after it has come here.
     from proxy.explain.rehearse import rehearse
 
-    return rehearse(loaded, router)
+    return rehearse(loaded, router, pairs)
 
 
 def _missing(loaded: Loaded) -> Iterator[Problem]:

@@ -47,15 +47,19 @@ def certificate_named(file: str) -> str:
     return "" if file == NO_CERTIFICATE else b"".join(map(pem_of, load_chain(file))).decode()
 
 
-def keyrings_of(config: Config) -> dict[int, Keyring]:
+def keyrings_of(config: Config, pairs: Pairs | None = None) -> dict[int, Keyring]:
     """Those of the listeners that ask clients for certificates, by their place: the others change nothing. Where a file
-    cannot be used there is none; `check` says that."""
+    cannot be used there is none; `check` says that.
+
+    @param pairs: has what is in the files, as far as they have been read.
+    """
     found: dict[int, Keyring] = {}
+    pairs = pairs or Pairs()
     for place, listener in enumerate(config.listen):
         wish = listener.tls
         if wish is None or not any(one.asks for one in wish.certificates or ()):
             continue
-        pairs, alarm = Pairs(), Alarm(Clock())
+        alarm = Alarm(Clock())
         try:
             plans, chosen = host_plans(wish, pairs), policy(wish.policy, wish.min_version)
             strict = wish.unknown_names == "refuse"

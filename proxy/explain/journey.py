@@ -32,6 +32,7 @@ from proxy.routing import Route, Router
 from proxy.tls.guard import host_name
 from proxy.tls.keyring import Keyring
 from proxy.tls.listening import response_fields
+from proxy.tls.pairs import Pairs
 from proxy.tls.reach import guard_of
 from proxy.wire import RequestLimits
 
@@ -107,11 +108,14 @@ class Journey:
         return self.listener is not None and self.listener.redirect is not None and self.error is None
 
 
-def judges_of(loaded: Loaded, router: Router) -> Judges:
+def judges_of(loaded: Loaded, router: Router, pairs: Pairs | None = None) -> Judges:
     """Those that a house of `loaded` would have, made without pools and sockets, and of files only those for hosts that
-    ask clients for certificates."""
+    ask clients for certificates.
+
+    @param pairs: has what is in these, as far as they have been read.
+    """
     config = loaded.require()
-    hosts = keyrings_of(config)
+    hosts = keyrings_of(config, pairs)
     guard = guard_of(tuple(hosts.values()), router.entries)
     admission = Admission(forwarding_policy(config), RequestIds(Random(0)), guard)
     return Judges(loaded, admission, Root(router, _Nodes(config, router)), hosts)

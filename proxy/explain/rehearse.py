@@ -13,6 +13,7 @@ from proxy.explain.journey import Journey, judges_of, travel
 from proxy.explain.question import Question
 from proxy.routing import Route, Router
 from proxy.tls.certificates import CertificateError
+from proxy.tls.pairs import Pairs
 
 
 class Failure(NamedTuple):
@@ -30,18 +31,21 @@ class Failure(NamedTuple):
     hint: str = ""
 
 
-def rehearse(loaded: Loaded, router: Router) -> list[Problem]:
-    """An error for each expectation of `tests:` that is not met."""
+def rehearse(loaded: Loaded, router: Router, pairs: Pairs | None = None) -> list[Problem]:
+    """An error for each expectation of `tests:` that is not met.
+
+    @param pairs: has what is in the files of listeners, as far as they have been read.
+    """
     return [
         loaded.problem_at(("tests", place, failure.key), "test-failed", failure.message, failure.hint, error=True)
-        for place, found in enumerate(failures(loaded, router))
+        for place, found in enumerate(failures(loaded, router, pairs))
         for failure in found
     ]
 
 
-def failures(loaded: Loaded, router: Router) -> Iterator[tuple[Failure, ...]]:
+def failures(loaded: Loaded, router: Router, pairs: Pairs | None = None) -> Iterator[tuple[Failure, ...]]:
     """For each test, every expectation that is not met."""
-    judges = judges_of(loaded, router)
+    judges = judges_of(loaded, router, pairs)
     for test in loaded.require().tests:
         try:
             journey = travel(judges, question_of(test))
